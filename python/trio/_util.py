@@ -253,16 +253,16 @@ class ConflictDetector:
     `trio.BusyResourceError` with ``msg``.  It never waits: this is not a lock but a detector of programming errors.
     """
 
-    __slots__ = ("_held", "_msg")
+    __slots__ = ("_complaint", "_occupied")
 
     def __init__(self, msg: str) -> None:
-        self._msg = msg
-        self._held = False
+        self._complaint = msg
+        self._occupied = False
 
     def __enter__(self) -> None:
-        if self._held:
-            raise trio.BusyResourceError(self._msg)
-        self._held = True
+        if self._occupied:
+            raise trio.BusyResourceError(self._complaint)
+        self._occupied = True
 
     def __exit__(
         self,
@@ -270,7 +270,7 @@ class ConflictDetector:
         exc_value: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self._held = False
+        self._occupied = False
 
 
 def raise_saving_context(exc: BaseException) -> NoReturn:
