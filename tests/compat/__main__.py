@@ -98,7 +98,7 @@ def run_all(
 ) -> tuple[Tally, list[str]]:
     """Run pytest until every test has a result; a crash costs the test that was running."""
     tally = Tally()
-    problems = []
+    problems: list[str] = []
     excluded = [test for test in reference if first_match(test, exclusions)]
     arguments = ["--run-slow"] if options.run_slow else []
     arguments += [
