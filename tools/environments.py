@@ -1,0 +1,121 @@
+"""Virtual environments and wheels below ``.cache``, made once and kept.
+
+An environment is named by what it is for and carries a stamp, the hash of the
+interpreter and the requirements it was made from; another stamp makes it anew.
+A wheel is kept under the hash of the sources it was built from, so a command
+that follows another on an unchanged tree builds nothing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import subprocess
+from collections.abc import Iterable
+from pathlib import Path
+
+from . import CACHE, PROJECT
+from .pythons import Python
+
+MATURIN = "maturin>=1.10,<2"
+SOURCES = ("src", "python", "Cargo.toml", "Cargo.lock", "build.rs", "pyproject.toml", "README.md")
+BUILT = ("__pycache__", ".so", ".pyc")
+
+
+def run(*command: str) -> None:
+    """Run a command that has to succeed."""
+    print("+", " ".join(command), flush=True)
+    subprocess.run(command, cwd=PROJECT, stdin=subprocess.DEVNULL, check=True)
+
+
+def digest(texts: Iterable[bytes]) -> str:
+    """A short name for some content."""
+    state = hashlib.sha256()
+    for text in texts:
+        state.update(len(text).to_bytes(8, "big") + text)
+    return state.hexdigest()[:16]
+
+
+def requirement_lines(file: Path) -> list[str]:
+    """A requirements file with the files that it refers to, comments left out."""
+    lines = []
+    for line in file.read_text(encoding="utf-8").splitlines():
+        if line.startswith("-r "):
+            lines += requirement_lines(file.parent / line[3:].strip())
+        elif line.strip() and not line.startswith("#"):
+            lines.append(line.strip())
+    return lines
+
+
+def environment(python: Python, purpose: str, requirements: list[str]) -> str:
+    """Return the interpreter of an environment that has these requirements."""
+    folder = CACHE / "venvs" / f"{purpose}-{python.version}"
+    inner = str(folder / "bin" / "python")
+    stamp = folder / "stamp"
+    wanted = digest([python.path.encode(), *(line.encode() for line in requirements)])
+    if not stamp.is_file() or stamp.read_text() != wanted:
+        shutil.rmtree(folder, ignore_errors=True)
+        run(python.path, "-m", "venv", str(folder))
+        if requirements:
+            run(inner, "-m", "pip", "install", "--quiet", *requirements)
+        stamp.write_text(wanted)
+    return inner
+
+
+def source_digest() -> str:
+    """The hash of everything that a wheel is built from."""
+    parts = []
+    for name in SOURCES:
+        root = PROJECT / name
+        files = sorted(root.rglob("*")) if root.is_dir() else [root]
+        for file in files:
+            if file.is_file() and not str(file).endswith(BUILT) and "__pycache__" not in file.parts:
+                parts += [str(file.relative_to(PROJECT)).encode(), file.read_bytes()]
+    return digest(parts)
+
+
+def wheel(python: Python, profile: str = "release") -> Path:
+    """Return the project's wheel for an interpreter, built if the sources have changed."""
+    folder = CACHE / "wheels" / f"{python.version}-{profile}"
+    wanted = folder / source_digest()
+    if not list(wanted.glob("*.whl")):
+        shutil.rmtree(folder, ignore_errors=True)
+        builder = environment(python, "build", [MATURIN])
+        run(
+            *(builder, "-m", "maturin", "build", "--profile", profile, "--locked"),
+            *("--interpreter", python.path, "--out", str(wanted)),
+        )
+    return next(wanted.glob("*.whl"))
+
+
+def install(inner: str, package: Path) -> None:
+    """Put a wheel into an environment, whatever version of it is there, and its dependencies."""
+    run(inner, "-m", "pip", "install", "--quiet", "--force-reinstall", "--no-deps", str(package))
+    run(inner, "-m", "pip", "install", "--quiet", str(package))
+
+
+def bare_test_environment(python: Python) -> str:
+    """What tests and checks need on an interpreter, without this project's wheel."""
+    return environment(python, "test", requirement_lines(PROJECT / "tests" / "requirements.txt"))
+
+
+def test_environment(python: Python, profile: str = "release") -> str:
+    """The environment in which this project's wheel is tested on an interpreter."""
+    inner = bare_test_environment(python)
+    install(inner, wheel(python, profile))
+    return inner
+
+
+def bench_environments(python: Python) -> tuple[str, str]:
+    """Two environments alike, one with this project's wheel and one with genuine Trio."""
+    common = requirement_lines(PROJECT / "benchmarks" / "requirements.txt")
+    ours = environment(python, "bench-ours", common)
+    install(ours, wheel(python))
+    return ours, environment(python, "bench-genuine", [*common, "trio==0.35.0"])
+
+
+def without_settings() -> dict[str, str]:
+    """The environment variables less those that would change what pytest or Python do."""
+    unwanted = ("PYTEST_ADDOPTS", "PYTEST_PLUGINS", "PYTHONPATH", "PYTHONWARNINGS")
+    return {name: value for name, value in os.environ.items() if name not in unwanted}
