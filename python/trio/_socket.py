@@ -101,7 +101,7 @@ def socketpair(
     proto: int = 0,
 ) -> tuple[SocketType, SocketType]:
     """Make two sockets connected to each other, like `socket.socketpair`.  Not a checkpoint."""
-    left, right = _stdlib_socket.socketpair(family, type, proto)  # type: ignore[arg-type]  # typeshed: AddressFamily only
+    left, right = _stdlib_socket.socketpair(family, type, proto)
     return from_stdlib_socket(left), from_stdlib_socket(right)
 
 
@@ -203,7 +203,7 @@ class _SocketType(SocketType):
             return self._sock.getsockopt(level, optname)
         return self._sock.getsockopt(level, optname, buflen)
 
-    def setsockopt(  # type: ignore[override]
+    def setsockopt(
         self, level: int, optname: int, value: int | Buffer | None, optlen: int | None = None
     ) -> None:
         if optlen is None:

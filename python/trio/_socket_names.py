@@ -98,9 +98,10 @@ async def getaddrinfo(
     resolver = _resolver.get(None)
     if resolver is not None:
         return await resolver.getaddrinfo(host, port, family, type, proto, flags)
-    return await to_thread_run_sync(  # type: ignore[return-value]
+    found = await to_thread_run_sync(
         _stdlib_socket.getaddrinfo, host, port, family, type, proto, flags, abandon_on_cancel=True
     )
+    return found  # type: ignore[return-value]
 
 
 def _is_not_numeric(exc: BaseException) -> bool:

@@ -52,6 +52,7 @@ globals().update(
 )
 
 # The list.  The condition is never true, as the module has just been imported, but no static tool can know that.
+# pyright: reportAttributeAccessIssue=false
 if "socket" not in _sys.modules:
     from socket import (  # type: ignore[attr-defined,unused-ignore]
         AF_ALG as AF_ALG,
