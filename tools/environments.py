@@ -48,18 +48,25 @@ def requirement_lines(file: Path) -> list[str]:
     return lines
 
 
-def environment(python: Python, purpose: str, requirements: list[str]) -> str:
-    """Return the interpreter of an environment that has these requirements."""
+def environment(python: Python, purpose: str, *wanted: str) -> str:
+    """Return the interpreter of an environment that has these requirements.
+
+    What ends in ``.txt`` is a requirements file of the project.
+    """
+    arguments, content = [], [python.path]
+    for requirement in wanted:
+        is_file = requirement.endswith(".txt")
+        arguments += ["-r", requirement] if is_file else [requirement]
+        content += requirement_lines(PROJECT / requirement) if is_file else [requirement]
     folder = CACHE / "venvs" / f"{purpose}-{python.version}"
     inner = str(folder / "bin" / "python")
     stamp = folder / "stamp"
-    wanted = digest([python.path.encode(), *(line.encode() for line in requirements)])
-    if not stamp.is_file() or stamp.read_text() != wanted:
+    state = digest(line.encode() for line in content)
+    if not stamp.is_file() or stamp.read_text() != state:
         shutil.rmtree(folder, ignore_errors=True)
         run(python.path, "-m", "venv", str(folder))
-        if requirements:
-            run(inner, "-m", "pip", "install", "--quiet", *requirements)
-        stamp.write_text(wanted)
+        run(inner, "-m", "pip", "install", "--quiet", *arguments)
+        stamp.write_text(state)
     return inner
 
 
@@ -81,7 +88,7 @@ def wheel(python: Python, profile: str = "release") -> Path:
     wanted = folder / source_digest()
     if not list(wanted.glob("*.whl")):
         shutil.rmtree(folder, ignore_errors=True)
-        builder = environment(python, "build", [MATURIN])
+        builder = environment(python, "build", MATURIN)
         run(
             *(builder, "-m", "maturin", "build", "--profile", profile, "--locked"),
             *("--interpreter", python.path, "--out", str(wanted)),
@@ -97,7 +104,7 @@ def install(inner: str, package: Path) -> None:
 
 def bare_test_environment(python: Python) -> str:
     """What tests and checks need on an interpreter, without this project's wheel."""
-    return environment(python, "test", requirement_lines(PROJECT / "tests" / "requirements.txt"))
+    return environment(python, "test", "tests/requirements.txt")
 
 
 def test_environment(python: Python, profile: str = "release") -> str:
@@ -109,10 +116,10 @@ def test_environment(python: Python, profile: str = "release") -> str:
 
 def bench_environments(python: Python) -> tuple[str, str]:
     """Two environments alike, one with this project's wheel and one with genuine Trio."""
-    common = requirement_lines(PROJECT / "benchmarks" / "requirements.txt")
+    common = "benchmarks/requirements.txt"
     ours = environment(python, "bench-ours", common)
     install(ours, wheel(python))
-    return ours, environment(python, "bench-genuine", [*common, "trio==0.35.0"])
+    return ours, environment(python, "bench-genuine", common, "trio==0.35.0")
 
 
 def without_settings() -> dict[str, str]:
