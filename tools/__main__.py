@@ -97,6 +97,12 @@ def check_rust(report: Report) -> None:
     report.step("cargo clippy", command, env=env)
     command = ["cargo", "test", "--locked", "--no-default-features"]
     report.step("cargo test", command, count_cargo, env)
+    probe = subprocess.run(["cargo", "+nightly", "miri", "--version"], capture_output=True)
+    if probe.returncode == 0:
+        command = ["cargo", "+nightly", "miri", "test", "--no-default-features", "kernel::"]
+        report.step("miri", command, count_cargo, env)
+    else:
+        report.add("miri: not on this machine", Count(skipped=1))
 
 
 def check_python(report: Report) -> None:

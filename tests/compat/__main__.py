@@ -25,6 +25,7 @@ from .tally import Tally
 
 HERE = Path(__file__).resolve().parent
 MOST_PROCESSES = 100
+MOST_ALIKE = 20  # failures with the same last line that are listed one by one
 
 
 def say(text: str) -> None:
@@ -124,9 +125,15 @@ def run_all(
 
 def report(tally: Tally, unknown: list[str], problems: list[str]) -> int:
     """Print what needs attention and the closing line; return the exit status."""
+    alike: dict[tuple[str, str], list[str]] = {}
     for test, result in sorted(tally.results.items()):
         if result.column in ("failed", "errors"):
-            say(f"{result.column}: {test}: {result.summary[:160]}")
+            alike.setdefault((result.column, result.summary[:160]), []).append(test)
+    for (column, summary), tests in alike.items():
+        if len(tests) > MOST_ALIKE:
+            tests = [f"{len(tests)} tests, {tests[0]} the first"]
+        for test in tests:
+            say(f"{column}: {test}: {summary}")
     for problem in problems:
         say(f"problem: {problem}")
     if unknown:
