@@ -1,13 +1,14 @@
 """Files without blocking: any file object, with the methods that do I/O made async.
 
-No operating system offers asynchronous files that keep what Python programs expect of a file, so every such method runs in
-a worker thread.  The wrapper has no methods of its own for that.  Two tables say which names of a file are forwarded as they
-are and which become async; whether a particular wrapper has one of them depends on the object inside, as files differ
-(there is no ``readinto`` on a text file).  An async method is built when it is first used and kept on the wrapper.
+No operating system offers asynchronous files that keep what Python programs expect of a file, so every such method runs
+in a worker thread.  The wrapper has no methods of its own for that.  Two tables say which names of a file are forwarded
+as they are and which become async; whether a particular wrapper has one of them depends on the object inside, as files
+differ (there is no ``readinto`` on a text file).  An async method is built when it is first used and kept on the
+wrapper.
 
-A wrapper has no state beyond the file's.  It does not serialise anything: two tasks that use one file at the same time get
-what two threads would get.  Invariant: nothing that is async here touches the file after its caller has been told that it
-was cancelled, as worker threads are always waited for; and ``aclose`` closes, cancelled or not.
+A wrapper has no state beyond the file's.  It does not serialise anything: two tasks that use one file at the same time
+get what two threads would get.  Invariant: nothing that is async here touches the file after its caller has been told
+that it was cancelled, as worker threads are always waited for; and ``aclose`` closes, cancelled or not.
 """
 
 from __future__ import annotations
@@ -226,8 +227,8 @@ def _in_thread(method: Callable[..., object], file_type: type[object], name: str
 class AsyncIOWrapper(AsyncResource, Generic[FileT_co]):
     """A file whose I/O methods are async; :func:`trio.open_file` and :func:`trio.wrap_file` make them.
 
-    It has those attributes of a standard file object that the wrapped object has.  The methods that may block are async,
-    iteration over lines is ``async for``, and the context manager is ``async with``, which closes the file.
+    It has those attributes of a standard file object that the wrapped object has.  The methods that may block are
+    async, iteration over lines is ``async for``, and the context manager is ``async with``, which closes the file.
 
     See "Asynchronous filesystem I/O" in Trio's reference manual.
     """
@@ -433,8 +434,8 @@ async def open_file(
 
     Args: those of :func:`open`.
 
-    Returns an asynchronous file object, to be closed with ``await file.aclose()`` or used in ``async with``.  Raises what
-    :func:`open` raises.  A checkpoint; opening happens in a worker thread.
+    Returns an asynchronous file object, to be closed with ``await file.aclose()`` or used in ``async with``.  Raises
+    what :func:`open` raises.  A checkpoint; opening happens in a worker thread.
 
     See "Asynchronous filesystem I/O" in Trio's reference manual.
     """

@@ -1,15 +1,16 @@
 """``trio.Path``: a `pathlib.Path` whose methods that touch the file system are async.
 
 The split follows `pathlib`'s own.  Everything lexical (joining, suffixes, comparison...) is inherited from
-`pathlib.PurePath`, so a Trio path compares and hashes equal to a pure or concrete standard one.  Everything that asks the
-operating system is the method of the concrete class, run in a worker thread on a concrete path made for the occasion; three
-wrappers differ only in what becomes of the result: returned as it is, turned into a Trio path, or each item turned into one.
+`pathlib.PurePath`, so a Trio path compares and hashes equal to a pure or concrete standard one.  Everything that asks
+the operating system is the method of the concrete class, run in a worker thread on a concrete path made for the
+occasion; three wrappers differ only in what becomes of the result: returned as it is, turned into a Trio path, or each
+item turned into one.
 
 As in `pathlib` there is a class per operating system, and the general name makes the right one.  `PosixPath` and
 `WindowsPath` are both importable everywhere; the foreign one can do the lexical part only.
 
-No state beyond the inherited.  Invariant: which methods exist, and with which arguments, is decided by the Python version's
-`pathlib` and nothing else.
+No state beyond the inherited.  Invariant: which methods exist, and with which arguments, is decided by the Python
+version's `pathlib` and nothing else.
 """
 
 from __future__ import annotations
@@ -109,8 +110,8 @@ def _wrap_method_path_iterable(
 
     if to_paths.__doc__:
         to_paths.__doc__ += (
-            "\n\nAwait it, then iterate as usual: ``for entry in await path.method():``.  All entries are collected before "
-            "the first is handed out.\n"
+            "\n\nAwait it, then iterate as usual: ``for entry in await path.method():``.  All entries are collected "
+            "before the first is handed out.\n"
         )
     return to_paths
 
@@ -118,9 +119,9 @@ def _wrap_method_path_iterable(
 class Path(pathlib.PurePath):
     """A path of the file system, like `pathlib.Path` but with async methods for everything that may block.
 
-    Making one gives a `PosixPath` or a `WindowsPath`, as the operating system has it.  The async methods run their namesake
-    in a worker thread: they are checkpoints, cannot be interrupted once they run, and raise what their namesake raises.
-    Methods and operators that only work on the text of the path are not async, and return Trio paths.
+    Making one gives a `PosixPath` or a `WindowsPath`, as the operating system has it.  The async methods run their
+    namesake in a worker thread: they are checkpoints, cannot be interrupted once they run, and raise what their
+    namesake raises.  Methods and operators that only work on the text of the path are not async, and return Trio paths.
 
     See "Asynchronous path objects" in Trio's reference manual.
     """
@@ -249,7 +250,7 @@ class Path(pathlib.PurePath):
     chmod = _wrap_method(pathlib.Path.chmod)
     exists = _wrap_method(pathlib.Path.exists)
     if sys.version_info >= (3, 13):
-        full_match = _wrap_method(pathlib.Path.full_match)  # type: ignore[assignment,unused-ignore]  # not async in PurePath
+        full_match = _wrap_method(pathlib.Path.full_match)  # type: ignore[assignment,unused-ignore]
     group = _wrap_method(pathlib.Path.group)
     if sys.version_info >= (3, 10):
         hardlink_to = _wrap_method(pathlib.Path.hardlink_to)

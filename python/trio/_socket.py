@@ -12,8 +12,8 @@ A ``_SocketType`` owns a plain `socket.socket` in its attribute ``_sock`` and ke
 ``close``, ``detach`` or a cancelled ``connect``, and closed from then on.  Every method reaches the descriptor through
 ``self._sock``; nothing is cached, because tests and other libraries look at that attribute and some exchange it.
 
-Invariant: whoever closes the descriptor tells the event loop first (:func:`trio.lowlevel.notify_closing`), or a waiting task
-could end up waiting for whichever file gets the same number next.
+Invariant: whoever closes the descriptor tells the event loop first (:func:`trio.lowlevel.notify_closing`), or a waiting
+task could end up waiting for whichever file gets the same number next.
 """
 
 from __future__ import annotations
@@ -74,8 +74,8 @@ def set_custom_socket_factory(socket_factory: SocketFactory | None) -> SocketFac
 def from_stdlib_socket(sock: _stdlib_socket.socket) -> SocketType:
     """Wrap a standard library socket, which then belongs to the Trio socket and becomes non-blocking.
 
-    `TypeError` for anything but an exact `socket.socket`: subclasses such as `ssl.SSLSocket` have their own ideas of sending
-    and receiving, which the wrapper would bypass.  Not a checkpoint.
+    `TypeError` for anything but an exact `socket.socket`: subclasses such as `ssl.SSLSocket` have their own ideas of
+    sending and receiving, which the wrapper would bypass.  Not a checkpoint.
     """
     return _SocketType(sock)
 
@@ -83,8 +83,8 @@ def from_stdlib_socket(sock: _stdlib_socket.socket) -> SocketType:
 def fromfd(fd: int, family: int, type: int, proto: int = 0) -> SocketType:
     """Make a socket from a duplicate of a file descriptor, like `socket.fromfd`.
 
-    The kernel knows what kind of socket it is, so the other arguments are accepted and not used.  `OSError` if the descriptor
-    is no socket.  Not a checkpoint.
+    The kernel knows what kind of socket it is, so the other arguments are accepted and not used.  `OSError` if the
+    descriptor is no socket.  Not a checkpoint.
     """
     duplicate = os.dup(fd)
     try:
@@ -113,9 +113,9 @@ def socket(
 ) -> SocketType:
     """Make a socket, like `socket.socket`: by default one for TCP over IPv4.
 
-    With ``fileno`` the new object takes over that descriptor, and the kernel says what kind it is; the other arguments do not
-    matter then.  Without, a custom socket factory is asked if one is set.  `OSError` if the system refuses, `RuntimeError`
-    outside of a run.  Not a checkpoint.
+    With ``fileno`` the new object takes over that descriptor, and the kernel says what kind it is; the other arguments
+    do not matter then.  Without, a custom socket factory is asked if one is set.  `OSError` if the system refuses,
+    `RuntimeError` outside of a run.  Not a checkpoint.
     """
     if fileno is not None:
         return from_stdlib_socket(_stdlib_socket.socket(fileno=fileno))
@@ -137,8 +137,8 @@ def socket(
 def _in_progress(exc: BaseException) -> bool:
     """Whether a ``connect`` call has begun to connect.
 
-    EAGAIN also arrives as `BlockingIOError` but means the opposite: the queue of a listening ``AF_UNIX`` socket is full, no
-    attempt is under way, and waiting would report a success that never was.
+    EAGAIN also arrives as `BlockingIOError` but means the opposite: the queue of a listening ``AF_UNIX`` socket is
+    full, no attempt is under way, and waiting would report a success that never was.
     """
     return isinstance(exc, BlockingIOError) and exc.errno != errno.EAGAIN
 
@@ -254,7 +254,8 @@ class _SocketType(SocketType):
 
     async def bind(self, address: AddressFormat) -> None:
         address = await self._resolve_address_nocp(address, local=True)
-        if self.family == _stdlib_socket.AF_UNIX and address[:1] not in ("\0", b"\0"):  # names that start so are not files
+        abstract = ("\0", b"\0")  # AF_UNIX names that begin so are not in the file system
+        if self.family == _stdlib_socket.AF_UNIX and address[:1] not in abstract:
             await to_thread_run_sync(self._sock.bind, address)
         else:
             await _core.checkpoint()

@@ -1,14 +1,14 @@
 """The class that users name: :class:`trio.socket.SocketType`, the shape of a socket without any of its workings.
 
-``trio.socket`` deliberately mirrors the standard library's `socket` module, so the interface is "what a
-`socket.socket` has, minus what makes no sense without blocking (timeouts, ``makefile``), with ``await`` where a call could
-block, plus three questions of our own": :attr:`~SocketType.did_shutdown_SHUT_WR`, :meth:`~SocketType.is_readable` and
+``trio.socket`` deliberately mirrors the standard library's `socket` module, so the interface is "what a `socket.socket`
+has, minus what makes no sense without blocking (timeouts, ``makefile``), with ``await`` where a call could block, plus
+three questions of our own": :attr:`~SocketType.did_shutdown_SHUT_WR`, :meth:`~SocketType.is_readable` and
 :meth:`~SocketType.wait_writable`.
 
 It is a class of its own, not the concrete ``_SocketType``, because a socket factory may hand out something that is not
-backed by a file descriptor at all (a simulated network, say).  Code that accepts sockets checks against this class; code
-that makes them goes through :func:`trio.socket.socket`.  It is not an `abc.ABC`: a fake that implements half of it is still
-useful, and a method it leaves out raises `NotImplementedError` when called.
+backed by a file descriptor at all (a simulated network, say).  Code that accepts sockets checks against this class;
+code that makes them goes through :func:`trio.socket.socket`.  It is not an `abc.ABC`: a fake that implements half of it
+is still useful, and a method it leaves out raises `NotImplementedError` when called.
 
 Invariant: no state here, and no behaviour beyond refusing to be instantiated directly.
 """
@@ -36,18 +36,20 @@ else:
 class SocketType:
     """A Trio socket; get one from :func:`trio.socket.socket` and its siblings, never from this class.
 
-    The methods behave like those of `socket.socket` with these differences: whatever might block is a checkpoint and has to
-    be awaited, even if it would not block this time; host names in addresses are resolved without blocking the event loop;
-    the socket is always non-blocking for the operating system and has no timeout (use a cancel scope).  At most one task may
-    wait to read and one to write, else the second gets `trio.BusyResourceError`; closing the socket wakes both with
-    `trio.ClosedResourceError`.
+    The methods behave like those of `socket.socket` with these differences: whatever might block is a checkpoint and
+    has to be awaited, even if it would not block this time; host names in addresses are resolved without blocking the
+    event loop; the socket is always non-blocking for the operating system and has no timeout (use a cancel scope).  At
+    most one task may wait to read and one to write, else the second gets `trio.BusyResourceError`; closing the socket
+    wakes both with `trio.ClosedResourceError`.
 
     See "Low-level networking with trio.socket" in Trio's reference manual.
     """
 
     def __init__(self) -> None:
         if type(self) is SocketType:
-            raise TypeError("SocketType is an abstract class; use trio.socket.socket if you want to construct a socket object")
+            raise TypeError(
+                "SocketType is an abstract class; use trio.socket.socket if you want to construct a socket object"
+            )
 
     def detach(self) -> int:
         """Give up the file descriptor and return it; this object is closed afterwards, the descriptor is not.
@@ -87,8 +89,8 @@ class SocketType:
     def setsockopt(self, level: int, optname: int, value: int | Buffer | None, optlen: int | None = None) -> None:
         """Set a socket option to a number or to raw bytes.
 
-        ``value=None`` together with ``optlen`` passes the operating system a null pointer and that length; any other mixture
-        of the two raises `TypeError`.
+        ``value=None`` together with ``optlen`` passes the operating system a null pointer and that length; any other
+        mixture of the two raises `TypeError`.
         """
         raise NotImplementedError
 
@@ -165,8 +167,8 @@ class SocketType:
     async def wait_writable(self) -> None:
         """Wait until a send would make progress.
 
-        `trio.ClosedResourceError` if the socket is closed meanwhile, `trio.BusyResourceError` if another task already waits
-        for the same thing.  A checkpoint.
+        `trio.ClosedResourceError` if the socket is closed meanwhile, `trio.BusyResourceError` if another task already
+        waits for the same thing.  A checkpoint.
         """
         raise NotImplementedError
 
@@ -177,8 +179,8 @@ class SocketType:
     async def connect(self, address: AddressFormat) -> None:
         """Connect to an address, resolving a host name in it first; only the first result of the resolution is tried.
 
-        Failure raises `OSError` naming the address.  If the call is cancelled the socket is *closed*, because there is no
-        way to take a half-made connection attempt back.  A checkpoint.
+        Failure raises `OSError` naming the address.  If the call is cancelled the socket is *closed*, because there is
+        no way to take a half-made connection attempt back.  A checkpoint.
         """
         raise NotImplementedError
 

@@ -5,8 +5,8 @@ Three layers, each usable alone:
 * :func:`encode_hostname` turns a name into the ASCII bytes that resolvers understand, by IDNA 2008 (RFC 5891) with the
   UTS 46 mapping.  The standard library would apply IDNA 2003, which maps some names to a different host.
 * :func:`getaddrinfo`, :func:`getnameinfo` and :func:`getprotobyname` mirror their namesakes in `socket`.  A query that
-  consists of numbers is answered in place, as it cannot block; the others go to the run's custom resolver if there is one, and
-  else to a worker thread that is abandoned on cancellation.
+  consists of numbers is answered in place, as it cannot block; the others go to the run's custom resolver if there is
+  one, and else to a worker thread that is abandoned on cancellation.
 * :func:`_resolve_address_nocp` brings an address that a user gave to a socket method into the form that the system call
   takes.  The suffix warns that it is no checkpoint when the address is already numeric.
 
@@ -35,7 +35,9 @@ if TYPE_CHECKING:
 
     _GetAddrInfoEntry: TypeAlias = Union[
         tuple[Literal[AddressFamily.AF_INET], SocketKind, int, str, tuple[str, int]],
-        tuple[Literal[AddressFamily.AF_INET6], SocketKind, int, str, Union[tuple[str, int, int, int], tuple[int, bytes]]],
+        tuple[
+            Literal[AddressFamily.AF_INET6], SocketKind, int, str, Union[tuple[str, int, int, int], tuple[int, bytes]]
+        ],
     ]
 else:
     _GetAddrInfoEntry = tuple
@@ -52,8 +54,8 @@ def set_custom_hostname_resolver(hostname_resolver: HostnameResolver | None) -> 
     Args:
       hostname_resolver: implements `trio.abc.HostnameResolver`; None goes back to the system's resolver.
 
-    Returns the resolver that was set before, or None.  Queries that are numeric throughout do not reach the resolver, and
-    host names reach it encoded (see :func:`getaddrinfo`).  `RuntimeError` outside of a run.  Not a checkpoint.
+    Returns the resolver that was set before, or None.  Queries that are numeric throughout do not reach the resolver,
+    and host names reach it encoded (see :func:`getaddrinfo`).  `RuntimeError` outside of a run.  Not a checkpoint.
 
     See "Virtual networking for testing" in Trio's reference manual.
     """
@@ -65,8 +67,9 @@ def set_custom_hostname_resolver(hostname_resolver: HostnameResolver | None) -> 
 def encode_hostname(hostname: str) -> bytes:
     """Encode a host name for the domain name system.
 
-    ASCII passes through unchanged.  Anything else is mapped by UTS 46 (case folding, width variants, alternative dots) and
-    encoded by IDNA 2008, RFC 5891; `idna.IDNAError`, a `UnicodeError`, if the name has no valid encoding.  Not a checkpoint.
+    ASCII passes through unchanged.  Anything else is mapped by UTS 46 (case folding, width variants, alternative dots)
+    and encoded by IDNA 2008, RFC 5891; `idna.IDNAError`, a `UnicodeError`, if the name has no valid encoding.  Not a
+    checkpoint.
     """
     if hostname.isascii():
         return hostname.encode("ascii")
@@ -89,10 +92,11 @@ async def getaddrinfo(
     :func:`trio.lowlevel.encode_hostname`), not 2003.  A custom resolver is asked if one is set.  Failure raises
     `socket.gaierror`.  A checkpoint; if cancelled, a lookup in progress is abandoned.
     """
-    # Numbers need no lookup, so try that first.  The C library reports "not a number" as EAI_NONAME, for host and service
-    # alike; any other error would only come up again.
+    # Numbers need no lookup, so try that first.  The C library reports "not a number" as EAI_NONAME, for host and
+    # service alike; any other error would only come up again.
     async with _try_sync(_is_not_numeric):
-        return _stdlib_socket.getaddrinfo(host, port, family, type, proto, flags | _NUMERIC_ONLY)  # type: ignore[return-value]
+        found = _stdlib_socket.getaddrinfo(host, port, family, type, proto, flags | _NUMERIC_ONLY)
+        return found  # type: ignore[return-value]
     if isinstance(host, str):
         host = encode_hostname(host)
     resolver = _resolver.get(None)

@@ -1,4 +1,4 @@
-"""The socket operations that may have to wait, all driven by one rule: try the system call, wait only if it would block.
+"""The socket operations that may have to wait, all by one rule: try the system call, wait only if it would block.
 
 Every operation is the same loop around one method of `socket.socket`::
 
@@ -8,13 +8,14 @@ Every operation is the same loop around one method of `socket.socket`::
                                                                   ^                         |
                                                                   +-------- would block ----+
 
-Cancellation can therefore strike before the first call or during a sleep, never after a call had an effect: an operation
-that was cancelled moved no data.  The schedule half is skipped when the task slept, because sleeping is a schedule point.
-A second round is rare but real: another task or process may have emptied the socket between the wake-up and the call.
+Cancellation can therefore strike before the first call or during a sleep, never after a call had an effect: an
+operation that was cancelled moved no data.  The schedule half is skipped when the task slept, because sleeping is a
+schedule point.  A second round is rare but real: another task or process may have emptied the socket between the
+wake-up and the call.
 
 This is the hot part of :mod:`trio.socket` and it knows nothing else: no addresses to resolve, no constructors, only the
-attribute ``_sock`` of the object it works for.  That attribute is read anew for each call, as the socket may be exchanged
-underneath a sleeping task.  The kernel's word is the only state.
+attribute ``_sock`` of the object it works for.  That attribute is read anew for each call, as the socket may be
+exchanged underneath a sleeping task.  The kernel's word is the only state.
 """
 
 from __future__ import annotations
@@ -41,8 +42,8 @@ class _try_sync:
     """Async context manager for a body that either completes without blocking or says that it cannot.
 
     Entering is the cancel half of a checkpoint.  If the body raises what ``blocking_exc_override`` accepts (by default
-    `BlockingIOError`) the exception is swallowed and the caller goes on to wait; any other outcome executes the schedule half
-    and stands.
+    `BlockingIOError`) the exception is swallowed and the caller goes on to wait; any other outcome executes the
+    schedule half and stands.
     """
 
     def __init__(self, blocking_exc_override: Callable[[BaseException], bool] | None = None) -> None:

@@ -10,8 +10,8 @@ A process goes through three states, all of them told apart by ``Popen.returncod
     returncode None, pidfd open                                   returncode set, pidfd closed
 
 ``_pidfd`` is None from the start where the kernel gives none; :mod:`trio._subprocess_platform` waits in a thread then.
-Invariants: only ``Popen`` reaps, so its return code is the truth; the pidfd is closed as soon as anybody learns of the exit,
-after telling the event loop, so that a waiting task wakes up even if the news reached us on another way.
+Invariants: only ``Popen`` reaps, so its return code is the truth; the pidfd is closed as soon as anybody learns of the
+exit, after telling the event loop, so that a waiting task wakes up even if the news reached us on another way.
 """
 
 from __future__ import annotations
@@ -198,8 +198,8 @@ def _check_options(command: Command, options: Mapping[str, object]) -> None:
                 "trio.Process only supports communicating over unbuffered byte streams; "
                 f"the '{key}' option is not supported"
             )
-    # Popen would accept the two mistakes below and do something surprising: run the first word of a sequence with the others
-    # as arguments of the *shell*, or look for a program whose name contains the spaces.
+    # Popen would accept the two mistakes below and do something surprising: run the first word of a sequence with the
+    # others as arguments of the *shell*, or look for a program whose name contains the spaces.
     if isinstance(command, (str, bytes)):
         if not options.get("shell"):
             raise TypeError("command must be a sequence (not a string or bytes) if shell=False on UNIX systems")
@@ -224,8 +224,9 @@ async def open_process(
       options: further options of `subprocess.Popen`.
 
     The child is the caller's: nothing waits for it or ends it.  :func:`trio.run_process` is usually the better choice.
-    `TypeError` for options that ask for text or buffering and for a ``command`` that does not go with ``shell``; `OSError`
-    if the child cannot be started, and then no pipe is left open.  A checkpoint; starting happens in a worker thread.
+    `TypeError` for options that ask for text or buffering and for a ``command`` that does not go with ``shell``;
+    `OSError` if the child cannot be started, and then no pipe is left open.  A checkpoint; starting happens in a worker
+    thread.
 
     See "Spawning subprocesses" in Trio's reference manual.
     """
@@ -364,15 +365,15 @@ async def run_process(
       stdin: what the child reads: bytes (by default none), or anything that `subprocess.Popen` takes.
       capture_stdout, capture_stderr: collect that stream into the result; what the child writes is passed through else.
       check: raise `subprocess.CalledProcessError` unless the child exits with status 0.
-      deliver_cancel: async function that is called with the `Process` if this call is cancelled (or fails otherwise), to make
-        the child exit.  It is shielded from cancellation and cancelled as soon as the child has exited.  The default sends
-        ``SIGTERM``, and ``SIGKILL`` five seconds later, with a `RuntimeWarning`.
+      deliver_cancel: async function that is called with the `Process` if this call is cancelled (or fails otherwise),
+        to make the child exit.  It is shielded from cancellation and cancelled as soon as the child has exited.  The
+        default sends ``SIGTERM``, and ``SIGKILL`` five seconds later, with a `RuntimeWarning`.
       options: further options of `subprocess.Popen`.
 
-    Returns a `subprocess.CompletedProcess`.  Whatever happens, the child has exited when this returns.  With
-    ``await nursery.start(trio.run_process, ...)`` it runs in the background: the caller gets the `Process`, and may then use
-    ``subprocess.PIPE``, which is a `ValueError` otherwise.  `UnicodeError` if ``stdin`` is a `str`; `OSError` if the child
-    cannot be started; and what :func:`trio.lowlevel.open_process` raises.  A checkpoint.
+    Returns a `subprocess.CompletedProcess`.  Whatever happens, the child has exited when this returns.  With ``await
+    nursery.start(trio.run_process, ...)`` it runs in the background: the caller gets the `Process`, and may then use
+    ``subprocess.PIPE``, which is a `ValueError` otherwise.  `UnicodeError` if ``stdin`` is a `str`; `OSError` if the
+    child cannot be started; and what :func:`trio.lowlevel.open_process` raises.  A checkpoint.
 
     See "Spawning subprocesses" in Trio's reference manual.
     """

@@ -1,13 +1,14 @@
-"""The public namespace :mod:`trio.socket`: what the standard library's `socket` has, with everything that blocks made async.
+"""The public namespace :mod:`trio.socket`: the standard library's `socket` with everything that blocks made async.
 
-Names come from two sources.  What can block, makes a socket or is Trio's own is ours, from :mod:`trio._socket`.  What is a
-constant, a pure conversion or an exception is the standard library's own object under the same name.  What blocks and has
-no counterpart here (``create_connection``, ``gethostbyname``...) is left out on purpose, so that using it is an error and not a
-stall.
+Names come from two sources.  What can block, makes a socket or is Trio's own is ours, from :mod:`trio._socket`.  What
+is a constant, a pure conversion or an exception is the standard library's own object under the same name.  What blocks
+and has no counterpart here (``create_connection``, ``gethostbyname``...) is left out on purpose, so that using it is an
+error and not a stall.
 
-Which constants exist depends on the Python version and on the C headers that it was built with.  They are therefore copied
-by a rule at run time, and listed by name once more below for type checkers, linters and editors, which cannot follow a rule.
-Invariant: the list covers every name that the rule can copy on Linux, and nothing else in here is public.
+Which constants exist depends on the Python version and on the C headers that it was built with.  They are therefore
+copied by a rule at run time, and listed by name once more below for type checkers, linters and editors, which cannot
+follow a rule.  Invariant: the list covers every name that the rule can copy on Linux, and nothing else in here is
+public.
 """
 
 from __future__ import annotations

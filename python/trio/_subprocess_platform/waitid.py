@@ -3,9 +3,9 @@
 ``WNOWAIT`` lets the call report an exit and leave the child to be reaped, so that collecting the exit status stays the
 business of `subprocess.Popen`.
 
-A thread in ``waitid`` cannot be interrupted.  It is therefore started once per process and run, at the first wait, and its
-news is kept in an `Event` on the process object: waits may come and go, all of them wait for that event.  The thread ends
-with the child; if the run ends first, there is nobody left to tell and that is fine.
+A thread in ``waitid`` cannot be interrupted.  It is therefore started once per process and run, at the first wait, and
+its news is kept in an `Event` on the process object: waits may come and go, all of them wait for that event.  The
+thread ends with the child; if the run ends first, there is nobody left to tell and that is fine.
 """
 
 from __future__ import annotations
