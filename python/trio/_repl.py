@@ -1,8 +1,8 @@
 """The interactive console of ``python -m trio``.
 
-Two threads share the work.  The main thread is inside :func:`trio.run` the whole time, so tasks that were started at the
-prompt go on while the user thinks.  The console itself, which blocks on input, is `code.InteractiveConsole` in a worker
-thread; each statement that it has compiled travels to the main task and is executed there::
+Two threads share the work.  The main thread is inside :func:`trio.run` the whole time, so tasks that were started at
+the prompt go on while the user thinks.  The console itself, which blocks on input, is `code.InteractiveConsole` in a
+worker thread; each statement that it has compiled travels to the main task and is executed there::
 
     worker:  raw_input -> compile -> runcode ----+                +---> show the traceback -> raw_input ...
     main:             (tasks run)                +--> execute it -+            (tasks run)
@@ -10,10 +10,11 @@ thread; each statement that it has compiled travels to the main task and is exec
 Errors come back as values, so that tracebacks show the user's frames and none of the journey's; only `SystemExit` ends
 the console.
 
-Ctrl-C reaches the main thread, as Python's signals always do.  While a statement runs that is right, and Trio's own handler
-turns it into `KeyboardInterrupt` in that statement.  While the worker waits for input, a handler of ours notes the signal
-and feeds the terminal a newline, which is the only way to get another thread out of reading a line.  Invariant: that
-handler is installed only while a line is being read, and what it replaced is put back whichever way the reading ends.
+Ctrl-C reaches the main thread, as Python's signals always do.  While a statement runs that is right, and Trio's own
+handler turns it into `KeyboardInterrupt` in that statement.  While the worker waits for input, a handler of ours notes
+the signal and feeds the terminal a newline, which is the only way to get another thread out of reading a line.
+Invariant: that handler is installed only while a line is being read, and what it replaced is put back whichever way the
+reading ends.
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ def terminal_newline() -> None:
     import fcntl
     import termios
 
-    # From Linux 6.2 on, administrators may switch TIOCSTI off (sysctl dev.tty.legacy_tiocsti); Enter has to be real then.
+    # From Linux 6.2 on TIOCSTI may be switched off (sysctl dev.tty.legacy_tiocsti); the user has to press Enter then.
     with contextlib.suppress(OSError):
         fcntl.ioctl(sys.stdin, termios.TIOCSTI, b"\n")
 
@@ -82,16 +83,27 @@ class TrioInteractiveConsole(InteractiveConsole):
             failure = trio.from_thread.run(_execute_async, statement)
         else:
             failure = trio.from_thread.run_sync(_execute, statement)
-        if failure is None:
-            return
-        try:
+        if isinstance(failure, SystemExit):
             raise failure
-        except SystemExit:
-            raise
-        except BaseException:
-            self.showtraceback()  # leaves out the first frame, which is this one
-        finally:
-            del failure  # whose traceback refers to this frame
+        if failure is not None:
+            self._report(failure)
+
+    def _report(self, failure: BaseException) -> None:
+        """Show an error the way the interpreter shows an uncaught one, and keep it for post-mortem debuggers.
+
+        The inherited ``showtraceback`` is not up to it: it wants the error raised once more in here, and then shows our
+        frame if a ``sys.excepthook`` is installed (as the backport of exception groups does).
+        """
+        import traceback
+
+        kind, frames = type(failure), failure.__traceback__
+        sys.last_type, sys.last_value, sys.last_traceback = kind, failure, frames
+        if sys.version_info >= (3, 12):
+            sys.last_exc = failure
+        if sys.excepthook is sys.__excepthook__:
+            self.write("".join(traceback.format_exception(kind, failure, frames)))
+        else:
+            sys.excepthook(kind, failure, frames)
 
     def raw_input(self, prompt: str = "") -> str:
         import signal
