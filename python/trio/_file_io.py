@@ -234,27 +234,27 @@ class AsyncIOWrapper(AsyncResource, Generic[FileT_co]):
     """
 
     def __init__(self, file: FileT_co) -> None:
-        self._wrapped = file
+        self._file = file
 
     @property
     def wrapped(self) -> FileT_co:
         """The file object inside."""
-        return self._wrapped
+        return self._file
 
     if not TYPE_CHECKING:  # static tools would take it for a promise that every attribute exists
 
         def __getattr__(self, name: str) -> object:
             if name in _FILE_SYNC_ATTRS:
-                return getattr(self._wrapped, name)
+                return getattr(self._file, name)
             if name in _FILE_ASYNC_METHODS:
-                method = _in_thread(getattr(self._wrapped, name), self._wrapped.__class__, name)
+                method = _in_thread(getattr(self._file, name), self._file.__class__, name)
                 setattr(self, name, method)  # found without coming here from now on
                 return method
             raise AttributeError(name)
 
     def __dir__(self) -> Iterable[str]:
         names = set(super().__dir__())
-        names.update(name for name in _FILE_SYNC_ATTRS | _FILE_ASYNC_METHODS if hasattr(self._wrapped, name))
+        names.update(name for name in _FILE_SYNC_ATTRS | _FILE_ASYNC_METHODS if hasattr(self._file, name))
         return names
 
     def __aiter__(self) -> AsyncIOWrapper[FileT_co]:
@@ -271,7 +271,7 @@ class AsyncIOWrapper(AsyncResource, Generic[FileT_co]):
 
         A checkpoint.
         """
-        return wrap_file(await to_thread_run_sync(self._wrapped.detach))
+        return wrap_file(await to_thread_run_sync(self._file.detach))
 
     async def aclose(self: AsyncIOWrapper[_CanClose]) -> None:
         """Like `io.IOBase.close`, but async.
@@ -279,7 +279,7 @@ class AsyncIOWrapper(AsyncResource, Generic[FileT_co]):
         A checkpoint, but the file is closed even if the call is cancelled: then `trio.Cancelled` is raised afterwards.
         """
         with _core.CancelScope(shield=True):
-            await to_thread_run_sync(self._wrapped.close)
+            await to_thread_run_sync(self._file.close)
         await _core.checkpoint_if_cancelled()
 
     if TYPE_CHECKING:
@@ -345,27 +345,14 @@ async def open_file(
 @overload
 async def open_file(
     file: OpenTarget,
-    mode: OpenBinaryMode,
-    buffering: Literal[0],
-    encoding: None = None,
-    errors: None = None,
-    newline: None = None,
-    closefd: bool = True,
-    opener: Opener | None = None,
-) -> AsyncIOWrapper[io.FileIO]: ...
-
-
-@overload
-async def open_file(
-    file: OpenTarget,
-    mode: OpenBinaryModeUpdating,
+    mode: OpenBinaryModeReading,
     buffering: Literal[-1, 1] = -1,
     encoding: None = None,
     errors: None = None,
     newline: None = None,
     closefd: bool = True,
     opener: Opener | None = None,
-) -> AsyncIOWrapper[io.BufferedRandom]: ...
+) -> AsyncIOWrapper[io.BufferedReader]: ...
 
 
 @overload
@@ -384,14 +371,27 @@ async def open_file(
 @overload
 async def open_file(
     file: OpenTarget,
-    mode: OpenBinaryModeReading,
+    mode: OpenBinaryModeUpdating,
     buffering: Literal[-1, 1] = -1,
     encoding: None = None,
     errors: None = None,
     newline: None = None,
     closefd: bool = True,
     opener: Opener | None = None,
-) -> AsyncIOWrapper[io.BufferedReader]: ...
+) -> AsyncIOWrapper[io.BufferedRandom]: ...
+
+
+@overload
+async def open_file(
+    file: OpenTarget,
+    mode: OpenBinaryMode,
+    buffering: Literal[0],
+    encoding: None = None,
+    errors: None = None,
+    newline: None = None,
+    closefd: bool = True,
+    opener: Opener | None = None,
+) -> AsyncIOWrapper[io.FileIO]: ...
 
 
 @overload

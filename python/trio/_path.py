@@ -166,22 +166,12 @@ class Path(pathlib.PurePath):
     @overload
     async def open(
         self,
-        mode: OpenBinaryMode,
-        buffering: Literal[0],
-        encoding: None = None,
-        errors: None = None,
-        newline: None = None,
-    ) -> AsyncIOWrapper[FileIO]: ...
-
-    @overload
-    async def open(
-        self,
-        mode: OpenBinaryModeUpdating,
+        mode: OpenBinaryModeReading,
         buffering: Literal[-1, 1] = -1,
         encoding: None = None,
         errors: None = None,
         newline: None = None,
-    ) -> AsyncIOWrapper[BufferedRandom]: ...
+    ) -> AsyncIOWrapper[BufferedReader]: ...
 
     @overload
     async def open(
@@ -196,12 +186,22 @@ class Path(pathlib.PurePath):
     @overload
     async def open(
         self,
-        mode: OpenBinaryModeReading,
+        mode: OpenBinaryModeUpdating,
         buffering: Literal[-1, 1] = -1,
         encoding: None = None,
         errors: None = None,
         newline: None = None,
-    ) -> AsyncIOWrapper[BufferedReader]: ...
+    ) -> AsyncIOWrapper[BufferedRandom]: ...
+
+    @overload
+    async def open(
+        self,
+        mode: OpenBinaryMode,
+        buffering: Literal[0],
+        encoding: None = None,
+        errors: None = None,
+        newline: None = None,
+    ) -> AsyncIOWrapper[FileIO]: ...
 
     @overload
     async def open(

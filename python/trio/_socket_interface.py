@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Iterable
     from socket import AddressFamily, SocketKind
     from types import TracebackType
-    from typing import Any, overload
+    from typing import Any, NoReturn, overload
 
     from typing_extensions import Buffer, Self, TypeAlias
 
@@ -31,6 +31,11 @@ else:
 
     def overload(_signature: object) -> None:
         """Only type checkers look at the alternatives."""
+
+
+def _not_provided() -> NoReturn:
+    """The body of every method here: what an implementation does not define, it does not have."""
+    raise NotImplementedError
 
 
 class SocketType:
@@ -56,19 +61,19 @@ class SocketType:
 
         Tasks that wait on the socket at that moment keep waiting for the descriptor.
         """
-        raise NotImplementedError
+        _not_provided()
 
     def fileno(self) -> int:
         """The file descriptor, or -1 once the socket is closed or detached."""
-        raise NotImplementedError
+        _not_provided()
 
     def getpeername(self) -> AddressFormat:
         """The address at the other end; `OSError` if there is none."""
-        raise NotImplementedError
+        _not_provided()
 
     def getsockname(self) -> AddressFormat:
         """The address of this end."""
-        raise NotImplementedError
+        _not_provided()
 
     @overload
     def getsockopt(self, level: int, optname: int) -> int: ...
@@ -78,7 +83,7 @@ class SocketType:
 
     def getsockopt(self, level: int, optname: int, buflen: int | None = None) -> int | bytes:
         """Read a socket option: an `int`, or with ``buflen`` the raw value in up to that many bytes."""
-        raise NotImplementedError
+        _not_provided()
 
     @overload
     def setsockopt(self, level: int, optname: int, value: int | Buffer) -> None: ...
@@ -92,22 +97,22 @@ class SocketType:
         ``value=None`` together with ``optlen`` passes the operating system a null pointer and that length; any other
         mixture of the two raises `TypeError`.
         """
-        raise NotImplementedError
+        _not_provided()
 
     def listen(self, backlog: int = 128) -> None:
         """Accept connections from now on, queueing up to ``backlog`` of them until :meth:`accept` takes them."""
-        raise NotImplementedError
+        _not_provided()
 
     def get_inheritable(self) -> bool:
         """Whether child processes inherit the descriptor."""
-        raise NotImplementedError
+        _not_provided()
 
     def set_inheritable(self, inheritable: bool) -> None:
         """Decide whether child processes inherit the descriptor (PEP 446: by default they do not)."""
-        raise NotImplementedError
+        _not_provided()
 
     def __enter__(self) -> Self:
-        raise NotImplementedError
+        _not_provided()
 
     def __exit__(
         self,
@@ -115,38 +120,38 @@ class SocketType:
         exc_value: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        raise NotImplementedError
+        _not_provided()
 
     @property
     def family(self) -> AddressFamily:
         """The address family, such as `socket.AF_INET`."""
-        raise NotImplementedError
+        _not_provided()
 
     @property
     def type(self) -> SocketKind:
         """The kind of socket, such as `socket.SOCK_STREAM`."""
-        raise NotImplementedError
+        _not_provided()
 
     @property
     def proto(self) -> int:
         """The protocol number that the socket was made with."""
-        raise NotImplementedError
+        _not_provided()
 
     @property
     def did_shutdown_SHUT_WR(self) -> bool:
         """Whether :meth:`shutdown` has ended the sending direction through this object."""
-        raise NotImplementedError
+        _not_provided()
 
     def __repr__(self) -> str:
-        raise NotImplementedError
+        _not_provided()
 
     def dup(self) -> SocketType:
         """A new socket object for a duplicate of the descriptor."""
-        raise NotImplementedError
+        _not_provided()
 
     def close(self) -> None:
         """Close the socket.  Tasks that wait on it get `trio.ClosedResourceError`; closing again does nothing."""
-        raise NotImplementedError
+        _not_provided()
 
     async def bind(self, address: AddressFormat) -> None:
         """Bind to a local address, resolving a host name in it first.
@@ -154,15 +159,15 @@ class SocketType:
         A null or empty host means every interface.  A path of an ``AF_UNIX`` socket is bound in a worker thread, as the
         file system may be slow.  A checkpoint.
         """
-        raise NotImplementedError
+        _not_provided()
 
     def shutdown(self, flag: int) -> None:
         """End one direction or both: ``SHUT_RD``, ``SHUT_WR`` or ``SHUT_RDWR``."""
-        raise NotImplementedError
+        _not_provided()
 
     def is_readable(self) -> bool:
         """Whether :meth:`recv` (or :meth:`accept`) would return at once: data, end of file or an error is waiting."""
-        raise NotImplementedError
+        _not_provided()
 
     async def wait_writable(self) -> None:
         """Wait until a send would make progress.
@@ -170,11 +175,11 @@ class SocketType:
         `trio.ClosedResourceError` if the socket is closed meanwhile, `trio.BusyResourceError` if another task already
         waits for the same thing.  A checkpoint.
         """
-        raise NotImplementedError
+        _not_provided()
 
     async def accept(self) -> tuple[SocketType, AddressFormat]:
         """Take the next incoming connection: a new socket and the peer's address.  A checkpoint."""
-        raise NotImplementedError
+        _not_provided()
 
     async def connect(self, address: AddressFormat) -> None:
         """Connect to an address, resolving a host name in it first; only the first result of the resolution is tried.
@@ -182,39 +187,39 @@ class SocketType:
         Failure raises `OSError` naming the address.  If the call is cancelled the socket is *closed*, because there is
         no way to take a half-made connection attempt back.  A checkpoint.
         """
-        raise NotImplementedError
+        _not_provided()
 
     def recv(self, buflen: int, flags: int = 0, /) -> Awaitable[bytes]:
         """Receive up to ``buflen`` bytes; ``b""`` from a stream socket means that the peer is done.  A checkpoint."""
-        raise NotImplementedError
+        _not_provided()
 
     def recv_into(self, buffer: Buffer, nbytes: int = 0, flags: int = 0) -> Awaitable[int]:
         """Receive into a writable buffer (at most ``nbytes``, 0 for its size) and return the count.  A checkpoint."""
-        raise NotImplementedError
+        _not_provided()
 
     def recvfrom(self, bufsize: int, flags: int = 0, /) -> Awaitable[tuple[bytes, AddressFormat]]:
         """Receive bytes together with the sender's address.  A checkpoint."""
-        raise NotImplementedError
+        _not_provided()
 
     def recvfrom_into(self, buffer: Buffer, nbytes: int = 0, flags: int = 0) -> Awaitable[tuple[int, AddressFormat]]:
         """Receive into a writable buffer; returns the count and the sender's address.  A checkpoint."""
-        raise NotImplementedError
+        _not_provided()
 
     def recvmsg(
         self, bufsize: int, ancbufsize: int = 0, flags: int = 0, /
     ) -> Awaitable[tuple[bytes, list[tuple[int, int, bytes]], int, object]]:
         """Receive bytes and ancillary data: ``(data, ancdata, msg_flags, address)``.  A checkpoint."""
-        raise NotImplementedError
+        _not_provided()
 
     def recvmsg_into(
         self, buffers: Iterable[Buffer], ancbufsize: int = 0, flags: int = 0, /
     ) -> Awaitable[tuple[int, list[tuple[int, int, bytes]], int, object]]:
         """Receive into several buffers: ``(nbytes, ancdata, msg_flags, address)``.  A checkpoint."""
-        raise NotImplementedError
+        _not_provided()
 
     def send(self, bytes: Buffer, flags: int = 0, /) -> Awaitable[int]:
         """Send what fits into the operating system's buffer and return how many bytes that was.  A checkpoint."""
-        raise NotImplementedError
+        _not_provided()
 
     @overload
     async def sendto(self, data: Buffer, address: AddressFormat, /) -> int: ...
@@ -227,7 +232,7 @@ class SocketType:
 
         A checkpoint.
         """
-        raise NotImplementedError
+        _not_provided()
 
     async def sendmsg(
         self,
@@ -238,4 +243,4 @@ class SocketType:
         /,
     ) -> int:
         """Send the buffers as one message, with ancillary data, resolving a host name in the address.  A checkpoint."""
-        raise NotImplementedError
+        _not_provided()

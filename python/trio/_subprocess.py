@@ -55,21 +55,21 @@ if TYPE_CHECKING:
     class PopenOptions(TypedDict, total=False):
         """The options of `subprocess.Popen` that make sense here."""
 
-        executable: StrOrBytesPath | None
-        preexec_fn: Callable[[], object] | None
         close_fds: bool
-        shell: bool
         cwd: StrOrBytesPath | None
         env: Mapping[str, str] | Mapping[bytes, bytes] | None
-        restore_signals: bool
-        start_new_session: bool
-        pass_fds: Sequence[int]
-        group: str | int | None
+        executable: StrOrBytesPath | None
         extra_groups: Iterable[str | int] | None
-        user: str | int | None
-        umask: int
+        group: str | int | None
+        pass_fds: Sequence[int]
         pipesize: int
+        preexec_fn: Callable[[], object] | None
         process_group: int | None
+        restore_signals: bool
+        shell: bool
+        start_new_session: bool
+        umask: int
+        user: str | int | None
 
     class RunOptions(PopenOptions, total=False):
         """What :func:`run_process` passes on to :func:`open_process`."""
@@ -192,12 +192,12 @@ class Process(metaclass=NoPublicConstructor):
 
 
 def _check_options(command: Command, options: Mapping[str, object]) -> None:
-    for key in ("universal_newlines", "text", "encoding", "errors", "bufsize"):
-        if options.get(key):
-            raise TypeError(
-                "trio.Process only supports communicating over unbuffered byte streams; "
-                f"the '{key}' option is not supported"
-            )
+    refused = [key for key in ("universal_newlines", "text", "encoding", "errors", "bufsize") if options.get(key)]
+    if refused:
+        raise TypeError(
+            "trio.Process only supports communicating over unbuffered byte streams; "
+            f"the '{refused[0]}' option is not supported"
+        )
     # Popen would accept the two mistakes below and do something surprising: run the first word of a sequence with the
     # others as arguments of the *shell*, or look for a program whose name contains the spaces.
     if isinstance(command, (str, bytes)):
