@@ -7,6 +7,7 @@ only the authorities of the system, and is refused by its own check.
 """
 
 import ssl
+from functools import partial
 
 import trio
 import trustme
@@ -39,13 +40,16 @@ async def main():
     trusting_context = ssl.create_default_context()
     authority.configure_trust(trusting_context)
 
-    async with trio.open_nursery() as nursery:
-        listeners = await trio.open_ssl_over_tcp_listeners(0, server_context, host="127.0.0.1")
-        nursery.start_soon(trio.serve_listeners, serve, listeners)
-        port = listeners[0].transport_listener.socket.getsockname()[1]
+    listeners = await trio.open_ssl_over_tcp_listeners(0, server_context, host="127.0.0.1")
+    port = listeners[0].transport_listener.socket.getsockname()[1]
+    # Connections live in a nursery outside of what accepts them, so they may end by themselves.
+    async with trio.open_nursery() as connections, trio.open_nursery() as accepting:
+        accepting.start_soon(
+            partial(trio.serve_listeners, serve, listeners, handler_nursery=connections)
+        )
         await ask("trusting client", trusting_context, port, b"hello")
         await ask("suspicious client", ssl.create_default_context(), port, b"hello?")
-        nursery.cancel_scope.cancel()
+        accepting.cancel_scope.cancel()
 
 
 trio.run(main)
