@@ -169,10 +169,6 @@ else:
     FileT_co = None
     Generic = {FileT_co: _Subscriptable}
 
-    def overload(signature):
-        """Only type checkers look at the alternatives."""
-        return signature
-
 
 # Forwarded as they are: what needs no I/O.
 _FILE_SYNC_ATTRS: set[str] = {
@@ -329,95 +325,91 @@ class AsyncIOWrapper(AsyncResource, Generic[FileT_co]):
         async def writelines(self: AsyncIOWrapper[_CanWriteLines[T]], lines: Iterable[T], /) -> None: ...
 
 
-@overload
-async def open_file(
-    file: OpenTarget,
-    mode: OpenTextMode = "r",
-    buffering: int = -1,
-    encoding: str | None = None,
-    errors: str | None = None,
-    newline: str | None = None,
-    closefd: bool = True,
-    opener: Opener | None = None,
-) -> AsyncIOWrapper[io.TextIOWrapper]: ...
+if TYPE_CHECKING:
 
+    @overload
+    async def open_file(
+        file: OpenTarget,
+        mode: OpenTextMode = "r",
+        buffering: int = -1,
+        encoding: str | None = None,
+        errors: str | None = None,
+        newline: str | None = None,
+        closefd: bool = True,
+        opener: Opener | None = None,
+    ) -> AsyncIOWrapper[io.TextIOWrapper]: ...
 
-@overload
-async def open_file(
-    file: OpenTarget,
-    mode: OpenBinaryModeReading,
-    buffering: Literal[-1, 1] = -1,
-    encoding: None = None,
-    errors: None = None,
-    newline: None = None,
-    closefd: bool = True,
-    opener: Opener | None = None,
-) -> AsyncIOWrapper[io.BufferedReader]: ...
+    @overload
+    async def open_file(
+        file: OpenTarget,
+        mode: OpenBinaryModeReading,
+        buffering: Literal[-1, 1] = -1,
+        encoding: None = None,
+        errors: None = None,
+        newline: None = None,
+        closefd: bool = True,
+        opener: Opener | None = None,
+    ) -> AsyncIOWrapper[io.BufferedReader]: ...
 
+    @overload
+    async def open_file(
+        file: OpenTarget,
+        mode: OpenBinaryModeWriting,
+        buffering: Literal[-1, 1] = -1,
+        encoding: None = None,
+        errors: None = None,
+        newline: None = None,
+        closefd: bool = True,
+        opener: Opener | None = None,
+    ) -> AsyncIOWrapper[io.BufferedWriter]: ...
 
-@overload
-async def open_file(
-    file: OpenTarget,
-    mode: OpenBinaryModeWriting,
-    buffering: Literal[-1, 1] = -1,
-    encoding: None = None,
-    errors: None = None,
-    newline: None = None,
-    closefd: bool = True,
-    opener: Opener | None = None,
-) -> AsyncIOWrapper[io.BufferedWriter]: ...
+    @overload
+    async def open_file(
+        file: OpenTarget,
+        mode: OpenBinaryModeUpdating,
+        buffering: Literal[-1, 1] = -1,
+        encoding: None = None,
+        errors: None = None,
+        newline: None = None,
+        closefd: bool = True,
+        opener: Opener | None = None,
+    ) -> AsyncIOWrapper[io.BufferedRandom]: ...
 
+    @overload
+    async def open_file(
+        file: OpenTarget,
+        mode: OpenBinaryMode,
+        buffering: Literal[0],
+        encoding: None = None,
+        errors: None = None,
+        newline: None = None,
+        closefd: bool = True,
+        opener: Opener | None = None,
+    ) -> AsyncIOWrapper[io.FileIO]: ...
 
-@overload
-async def open_file(
-    file: OpenTarget,
-    mode: OpenBinaryModeUpdating,
-    buffering: Literal[-1, 1] = -1,
-    encoding: None = None,
-    errors: None = None,
-    newline: None = None,
-    closefd: bool = True,
-    opener: Opener | None = None,
-) -> AsyncIOWrapper[io.BufferedRandom]: ...
+    @overload
+    async def open_file(
+        file: OpenTarget,
+        mode: OpenBinaryMode,
+        buffering: int,
+        encoding: None = None,
+        errors: None = None,
+        newline: None = None,
+        closefd: bool = True,
+        opener: Opener | None = None,
+    ) -> AsyncIOWrapper[BinaryIO]: ...
 
-
-@overload
-async def open_file(
-    file: OpenTarget,
-    mode: OpenBinaryMode,
-    buffering: Literal[0],
-    encoding: None = None,
-    errors: None = None,
-    newline: None = None,
-    closefd: bool = True,
-    opener: Opener | None = None,
-) -> AsyncIOWrapper[io.FileIO]: ...
-
-
-@overload
-async def open_file(
-    file: OpenTarget,
-    mode: OpenBinaryMode,
-    buffering: int,
-    encoding: None = None,
-    errors: None = None,
-    newline: None = None,
-    closefd: bool = True,
-    opener: Opener | None = None,
-) -> AsyncIOWrapper[BinaryIO]: ...
-
-
-@overload
-async def open_file(
-    file: OpenTarget,
-    mode: str,
-    buffering: int = -1,
-    encoding: str | None = None,
-    errors: str | None = None,
-    newline: str | None = None,
-    closefd: bool = True,
-    opener: Opener | None = None,
-) -> AsyncIOWrapper[IO[Any]]: ...
+    @overload
+    async def open_file(
+        file: OpenTarget,
+        mode: str,
+        buffering: int = -1,
+        encoding: str | None = None,
+        errors: str | None = None,
+        newline: str | None = None,
+        closefd: bool = True,
+        opener: Opener | None = None,
+    ) -> AsyncIOWrapper[IO[Any]]: ...
 
 
 async def open_file(

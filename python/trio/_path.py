@@ -20,7 +20,7 @@ import pathlib
 import sys
 from functools import partial
 
-from ._file_io import AsyncIOWrapper, open_file, overload
+from ._file_io import AsyncIOWrapper, open_file
 from ._threads import to_thread_run_sync
 from ._util import final
 
@@ -28,7 +28,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable
     from io import BufferedRandom, BufferedReader, BufferedWriter, FileIO, TextIOWrapper
-    from typing import IO, Any, BinaryIO, ClassVar, Literal, TypeVar
+    from typing import IO, Any, BinaryIO, ClassVar, Literal, TypeVar, overload
 
     from _typeshed import (
         OpenBinaryMode,
@@ -153,75 +153,77 @@ class Path(pathlib.PurePath):
         """Like :meth:`pathlib.Path.home`, but async: the user's home directory."""
         return cls(await to_thread_run_sync(pathlib.Path.home))
 
-    @overload
-    async def open(
-        self,
-        mode: OpenTextMode = "r",
-        buffering: int = -1,
-        encoding: str | None = None,
-        errors: str | None = None,
-        newline: str | None = None,
-    ) -> AsyncIOWrapper[TextIOWrapper]: ...
+    if TYPE_CHECKING:
 
-    @overload
-    async def open(
-        self,
-        mode: OpenBinaryModeReading,
-        buffering: Literal[-1, 1] = -1,
-        encoding: None = None,
-        errors: None = None,
-        newline: None = None,
-    ) -> AsyncIOWrapper[BufferedReader]: ...
+        @overload
+        async def open(
+            self,
+            mode: OpenTextMode = "r",
+            buffering: int = -1,
+            encoding: str | None = None,
+            errors: str | None = None,
+            newline: str | None = None,
+        ) -> AsyncIOWrapper[TextIOWrapper]: ...
 
-    @overload
-    async def open(
-        self,
-        mode: OpenBinaryModeWriting,
-        buffering: Literal[-1, 1] = -1,
-        encoding: None = None,
-        errors: None = None,
-        newline: None = None,
-    ) -> AsyncIOWrapper[BufferedWriter]: ...
+        @overload
+        async def open(
+            self,
+            mode: OpenBinaryModeReading,
+            buffering: Literal[-1, 1] = -1,
+            encoding: None = None,
+            errors: None = None,
+            newline: None = None,
+        ) -> AsyncIOWrapper[BufferedReader]: ...
 
-    @overload
-    async def open(
-        self,
-        mode: OpenBinaryModeUpdating,
-        buffering: Literal[-1, 1] = -1,
-        encoding: None = None,
-        errors: None = None,
-        newline: None = None,
-    ) -> AsyncIOWrapper[BufferedRandom]: ...
+        @overload
+        async def open(
+            self,
+            mode: OpenBinaryModeWriting,
+            buffering: Literal[-1, 1] = -1,
+            encoding: None = None,
+            errors: None = None,
+            newline: None = None,
+        ) -> AsyncIOWrapper[BufferedWriter]: ...
 
-    @overload
-    async def open(
-        self,
-        mode: OpenBinaryMode,
-        buffering: Literal[0],
-        encoding: None = None,
-        errors: None = None,
-        newline: None = None,
-    ) -> AsyncIOWrapper[FileIO]: ...
+        @overload
+        async def open(
+            self,
+            mode: OpenBinaryModeUpdating,
+            buffering: Literal[-1, 1] = -1,
+            encoding: None = None,
+            errors: None = None,
+            newline: None = None,
+        ) -> AsyncIOWrapper[BufferedRandom]: ...
 
-    @overload
-    async def open(
-        self,
-        mode: OpenBinaryMode,
-        buffering: int = -1,
-        encoding: None = None,
-        errors: None = None,
-        newline: None = None,
-    ) -> AsyncIOWrapper[BinaryIO]: ...
+        @overload
+        async def open(
+            self,
+            mode: OpenBinaryMode,
+            buffering: Literal[0],
+            encoding: None = None,
+            errors: None = None,
+            newline: None = None,
+        ) -> AsyncIOWrapper[FileIO]: ...
 
-    @overload
-    async def open(
-        self,
-        mode: str,
-        buffering: int = -1,
-        encoding: str | None = None,
-        errors: str | None = None,
-        newline: str | None = None,
-    ) -> AsyncIOWrapper[IO[Any]]: ...
+        @overload
+        async def open(
+            self,
+            mode: OpenBinaryMode,
+            buffering: int = -1,
+            encoding: None = None,
+            errors: None = None,
+            newline: None = None,
+        ) -> AsyncIOWrapper[BinaryIO]: ...
+
+        @overload
+        async def open(
+            self,
+            mode: str,
+            buffering: int = -1,
+            encoding: str | None = None,
+            errors: str | None = None,
+            newline: str | None = None,
+        ) -> AsyncIOWrapper[IO[Any]]: ...
 
     async def open(
         self,

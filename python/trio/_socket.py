@@ -203,9 +203,7 @@ class _SocketType(SocketType):
             return self._sock.getsockopt(level, optname)
         return self._sock.getsockopt(level, optname, buflen)
 
-    def setsockopt(
-        self, level: int, optname: int, value: int | Buffer | None, optlen: int | None = None
-    ) -> None:
+    def setsockopt(self, level: int, optname: int, value: int | Buffer | None, optlen: int | None = None) -> None:
         if optlen is None:
             if value is None:
                 raise TypeError("invalid value for argument 'value', must not be None when specifying optlen")

@@ -29,9 +29,6 @@ if TYPE_CHECKING:
 else:
     AddressFormat = object  # a socket address: its type depends on the address family, so nothing narrower is true
 
-    def overload(_signature: object) -> None:
-        """Only type checkers look at the alternatives."""
-
 
 def _not_provided() -> NoReturn:
     """The body of every method here: what an implementation does not define, it does not have."""
@@ -75,21 +72,25 @@ class SocketType:
         """The address of this end."""
         _not_provided()
 
-    @overload
-    def getsockopt(self, level: int, optname: int) -> int: ...
+    if TYPE_CHECKING:
 
-    @overload
-    def getsockopt(self, level: int, optname: int, buflen: int) -> bytes: ...
+        @overload
+        def getsockopt(self, level: int, optname: int) -> int: ...
+
+        @overload
+        def getsockopt(self, level: int, optname: int, buflen: int) -> bytes: ...
 
     def getsockopt(self, level: int, optname: int, buflen: int | None = None) -> int | bytes:
         """Read a socket option: an `int`, or with ``buflen`` the raw value in up to that many bytes."""
         _not_provided()
 
-    @overload
-    def setsockopt(self, level: int, optname: int, value: int | Buffer) -> None: ...
+    if TYPE_CHECKING:
 
-    @overload
-    def setsockopt(self, level: int, optname: int, value: None, optlen: int) -> None: ...
+        @overload
+        def setsockopt(self, level: int, optname: int, value: int | Buffer) -> None: ...
+
+        @overload
+        def setsockopt(self, level: int, optname: int, value: None, optlen: int) -> None: ...
 
     def setsockopt(self, level: int, optname: int, value: int | Buffer | None, optlen: int | None = None) -> None:
         """Set a socket option to a number or to raw bytes.
@@ -221,11 +222,13 @@ class SocketType:
         """Send what fits into the operating system's buffer and return how many bytes that was.  A checkpoint."""
         _not_provided()
 
-    @overload
-    async def sendto(self, data: Buffer, address: AddressFormat, /) -> int: ...
+    if TYPE_CHECKING:
 
-    @overload
-    async def sendto(self, data: Buffer, flags: int, address: AddressFormat, /) -> int: ...
+        @overload
+        async def sendto(self, data: Buffer, address: AddressFormat, /) -> int: ...
+
+        @overload
+        async def sendto(self, data: Buffer, flags: int, address: AddressFormat, /) -> int: ...
 
     async def sendto(self, *args: object) -> int:
         """Send one datagram, ``(data, address)`` or ``(data, flags, address)``, resolving a host name in the address.
