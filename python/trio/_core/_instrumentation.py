@@ -1,0 +1,3 @@
+"""The instruments of a run; implemented natively."""
+
+from .._native import Instruments as Instruments

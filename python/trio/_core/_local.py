@@ -1,0 +1,131 @@
+"""Variables that belong to a run.
+
+A `RunVar` is to a run what a context variable is to a context. The values live in a dictionary of the run, keyed by the
+variable, and vanish with it; the variable itself holds nothing but its name and default.
+"""
+
+from __future__ import annotations
+
+from types import GenericAlias
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Generic, TypeVar
+
+    T = TypeVar("T")
+else:
+
+    class Generic:
+        """Stands in for `typing.Generic`, which is slow to import."""
+
+        __slots__ = ()
+
+        def __class_getitem__(cls, item: object) -> object:
+            return cls
+
+
+_MISSING: Any = object()
+
+
+def _values() -> dict[Any, Any]:
+    from ._run import GLOBAL_RUN_CONTEXT
+
+    try:
+        return GLOBAL_RUN_CONTEXT.runner._locals  # type: ignore[no-any-return]
+    except AttributeError:
+        raise RuntimeError("Cannot be used outside of a run context") from None
+
+
+class RunVarToken(Generic["T"] if TYPE_CHECKING else Generic):
+    """Remembers what a `RunVar` was before `RunVar.set`, for `RunVar.reset`. Made by ``set`` only."""
+
+    __slots__ = ("__weakref__", "_var", "previous_value", "redeemed")
+    __class_getitem__ = classmethod(GenericAlias)
+
+    _var: RunVar[Any]
+    previous_value: Any
+    redeemed: bool
+
+    def __init__(self, *args: object, **kwargs: object) -> None:
+        raise TypeError("trio.lowlevel.RunVarToken has no public constructor")
+
+    def __init_subclass__(cls) -> None:
+        raise TypeError("trio.lowlevel.RunVarToken does not support subclassing")
+
+    @classmethod
+    def _create(cls, var: RunVar[Any], previous_value: Any = _MISSING) -> RunVarToken[Any]:
+        self = object.__new__(cls)
+        self._var = var
+        self.previous_value = previous_value
+        self.redeemed = False
+        return self
+
+
+class RunVar(Generic["T"] if TYPE_CHECKING else Generic):
+    """A variable with one value per run.
+
+    Like `contextvars.ContextVar`, but its value is shared by all tasks of a run and is gone when the run ends. For state of
+    libraries that has to exist once per run.
+
+    Args:
+      name: for debugging.
+      default: the value that `get` returns where none was set.
+    """
+
+    __slots__ = ("__weakref__", "_default", "_name")
+    __class_getitem__ = classmethod(GenericAlias)
+
+    def __init__(self, name: str, default: Any = _MISSING) -> None:
+        self._name = name
+        self._default = default
+
+    def __init_subclass__(cls) -> None:
+        raise TypeError("trio.lowlevel.RunVar does not support subclassing")
+
+    def get(self, default: Any = _MISSING) -> Any:
+        """The value in this run, or else ``default``, or else the variable's own default.
+
+        Raises:
+          LookupError: if there is neither a value nor a default.
+          RuntimeError: outside of a run.
+        """
+        value = _values().get(self, _MISSING)
+        for candidate in (value, default, self._default):
+            if candidate is not _MISSING:
+                return candidate
+        raise LookupError(self)
+
+    def set(self, value: Any) -> RunVarToken[Any]:
+        """Set the value for this run; returns a token for `reset`.
+
+        Raises:
+          RuntimeError: outside of a run.
+        """
+        values = _values()
+        token = RunVarToken._create(self, values.get(self, _MISSING))
+        values[self] = value
+        return token
+
+    def reset(self, token: RunVarToken[Any]) -> None:
+        """Restore what the variable was before the call of `set` that returned ``token``.
+
+        Raises:
+          TypeError: if ``token`` is ``None``.
+          ValueError: if it is another variable's, or has been used.
+          RuntimeError: outside of a run.
+        """
+        if token is None:
+            raise TypeError("token must not be none")
+        if token.redeemed:
+            raise ValueError("token has already been used")
+        if token._var is not self:
+            raise ValueError("token is not for us")
+        values = _values()
+        if token.previous_value is _MISSING:
+            values.pop(self, None)
+        else:
+            values[self] = token.previous_value
+        token.redeemed = True
+
+    def __repr__(self) -> str:
+        return f"<RunVar name={self._name!r}>"

@@ -1,0 +1,109 @@
+"""The parts of nurseries that read best as coroutines: `Nursery.start` and the status object that it hands out.
+
+A task that is being started lives in a nursery of its own, inside ``start``, so that everything that goes wrong before it
+is ready comes out there. When it reports that it is ready, it moves over to the nursery that it was meant for, together with
+everything it has opened meanwhile, and ``start`` returns.
+"""
+
+from __future__ import annotations
+
+from .._native import Nursery, open_nursery
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+
+class TaskStatus:
+    """Handed to a function that runs under ``nursery.start``: its way to report that it is ready."""
+
+    __slots__ = ("_cradle", "_called", "_home", "_value")
+
+    def __init__(self, cradle: Nursery, home: Nursery) -> None:
+        self._cradle = cradle
+        self._home = home
+        self._called = False
+        self._value: object = None
+
+    def __repr__(self) -> str:
+        return f"<Task status object at {id(self):#x}>"
+
+    def started(self, value: object = None) -> None:
+        """Report that the task is ready, and move it to its nursery. ``start`` returns ``value``.
+
+        If ``start`` has been cancelled in the meantime, the report comes too late and does nothing.
+
+        Raises:
+          RuntimeError: if called twice.
+        """
+        if self._called:
+            raise RuntimeError("called 'started' twice on the same task status")
+        self._called = True
+        self._value = value
+        if not self._cradle._is_cancelled:
+            self._cradle._move_tasks_to(self._home)
+
+
+async def start(
+    nursery: Nursery,
+    async_fn: Callable[..., Awaitable[object]],
+    args: tuple[object, ...],
+    name: object,
+) -> object:
+    """The body of ``Nursery.start``; see there."""
+    if nursery._closed:
+        raise RuntimeError("Nursery is closed to new arrivals")
+    nursery._pending_starts += 1
+    try:
+        status = await _start_in_cradle(nursery, async_fn, args, name)
+    finally:
+        nursery._pending_starts -= 1
+        nursery._check_nursery_finished()
+    if not status._called:
+        raise RuntimeError("child exited without calling task_status.started()")
+    return status._value
+
+
+async def _start_in_cradle(
+    nursery: Nursery,
+    async_fn: Callable[..., Awaitable[object]],
+    args: tuple[object, ...],
+    name: object,
+) -> TaskStatus:
+    from .._util import raise_single_exception_from_group
+
+    manager = open_nursery()
+    cradle = await manager.__aenter__()
+    error: BaseException | None = None
+    try:
+        status = TaskStatus(cradle, nursery)
+        cradle._spawn_starting(nursery, async_fn, args, status, name)
+    except BaseException as exc:
+        error = exc
+    try:
+        if error is None:
+            await manager.__aexit__(None, None, None)
+        elif not await manager.__aexit__(type(error), error, error.__traceback__):
+            raise error
+    except BaseException as exc:
+        if not hasattr(exc, "exceptions"):
+            raise
+        raise_single_exception_from_group(exc)  # type: ignore[arg-type]
+    finally:
+        del error, manager, cradle
+    return status
+
+
+def warn_loose_groups(what: str, stacklevel: int) -> None:
+    """Warn that ``strict_exception_groups=False`` was passed to ``what``."""
+    from .._deprecate import warn_deprecated
+
+    warn_deprecated(
+        f"{what}(strict_exception_groups=False)",
+        version="0.25.0",
+        issue=2929,
+        instead="the default value of True and rewrite exception handlers to handle ExceptionGroups. See"
+        " https://trio.readthedocs.io/en/stable/reference-core.html#designing-for-multiple-errors",
+        use_triodeprecationwarning=True,
+        stacklevel=stacklevel,
+    )

@@ -1,0 +1,341 @@
+"""`trio.run`: how a run begins and ends.
+
+The loop itself is native. What happens once per run stays here, where it can be read in one piece: the thread's run
+context, Ctrl-C, the hooks for async generators, sniffio, and the root task, whose nurseries hold everything else::
+
+    <init>
+      nursery: the task that works off calls from outside
+        nursery: system tasks
+          nursery: the main task
+
+The main task's end unwinds this from the inside: system tasks are cancelled, what async generators are left is closed, the last
+calls from outside are made.
+
+Names with an underscore that look unused are used: by test frameworks (`_r`, `_ALLOW_DETERMINISTIC_SCHEDULING`,
+`_hypothesis_plugin_setup`), by typing packages (`_TaskStatus`), by introspection tools (`GLOBAL_RUN_CONTEXT`).
+"""
+
+from __future__ import annotations
+
+import random
+import threading
+from contextvars import copy_context
+
+from .. import _native
+from .._native import (
+    LOOSE_GROUP_NOTE as NONSTRICT_EXCEPTIONGROUP_NOTE,
+    CancelScope as CancelScope,
+    GuestRun,
+    Nursery as Nursery,
+    NurseryManager as NurseryManager,
+    Runner as Runner,
+    SystemClock as SystemClock,
+    Task as Task,
+    begin_run,
+    drive,
+    end_run,
+    open_nursery,
+    spawn_in_nursery,
+)
+from ._asyncgens import AsyncGenerators
+from ._entry_queue import work_off_calls
+from ._ki import KIHandler, enable_ki_protection
+from ._nursery import TaskStatus as _TaskStatus, warn_loose_groups
+from ._statistics import EpollStatistics, RunStatistics
+from ._wakeup_socketpair import WakeupSocketpair
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import contextvars
+    from collections.abc import Awaitable, Callable, Sequence
+    from typing import Any
+
+    import outcome
+
+    from .._abc import Clock, Instrument
+
+_r = random.Random()
+# Switched on by test frameworks: batches are then shuffled by `_r` from a defined order.
+_ALLOW_DETERMINISTIC_SCHEDULING = False
+# Upstream's lazy heap of deadlines is pruned beyond this size. Ours never holds a dead entry.
+DEADLINE_HEAP_MIN_PRUNE_THRESHOLD = 1000
+# Upstream strips this many frames of `Context.run` from tracebacks. The native loop leaves none.
+_count_context_run_tb_frames = 0
+
+
+class RunContext(threading.local):
+    """What run and task this thread is in: `runner` while a run is active, `task` while a task's step is under way.
+
+    The instance dictionary is the truth: programs that nest runs on one thread copy, clear and restore it. It holds the
+    runner only, because the runner knows its current task.
+    """
+
+    runner: Runner
+
+    @property
+    def task(self) -> Task:
+        try:
+            task = self.runner._current_task
+        except AttributeError:
+            task = None
+        if task is None:
+            raise AttributeError("'RunContext' object has no attribute 'task'")
+        return task
+
+    @task.setter
+    def task(self, task: Task) -> None:
+        self.runner._current_task = task
+
+    @task.deleter
+    def task(self) -> None:
+        self.runner._current_task = None
+
+
+GLOBAL_RUN_CONTEXT = RunContext()
+
+
+class _LiveRun:
+    """Everything around the native loop that has to be set up for a run and taken down after it."""
+
+    __slots__ = ("_handler", "_wakeup", "runner")
+
+    def __init__(self, runner: Runner, restrict_keyboard_interrupt_to_checkpoints: bool) -> None:
+        self.runner = runner
+        self._wakeup: WakeupSocketpair | None = None
+        self._handler = KIHandler()
+        _native.current_trio_token()
+        runner.asyncgens = AsyncGenerators(runner)
+        runner.asyncgens.install()
+        self._handler.install(self._deliver_interrupt, restrict_keyboard_interrupt_to_checkpoints)
+
+    @enable_ki_protection
+    def _deliver_interrupt(self) -> None:
+        _native.deliver_interrupt(self.runner)
+
+    def claim_signals(self) -> None:
+        """Have signals wake the loop."""
+        self._wakeup = WakeupSocketpair()
+        self._wakeup.wakeup_on_signals(self.runner._wakeup_fd)
+
+    @enable_ki_protection
+    def close(self) -> None:
+        """Take everything down, in the reverse order, and leave the thread without a run."""
+        import outcome
+
+        try:
+            if self._wakeup is not None:
+                self._wakeup.close()
+            end_run(self.runner)
+        finally:
+            self._handler.close()
+            self.runner.asyncgens.uninstall()
+            GLOBAL_RUN_CONTEXT.__dict__.clear()
+            if self.runner.ki_pending:
+                # Ctrl-C came so late that no task could get it.
+                self.runner.main_task_outcome = outcome.Error(KeyboardInterrupt())
+
+
+async def _init(runner: Runner, async_fn: Callable[..., Awaitable[object]], args: tuple[Any, ...]) -> None:
+    """The root task."""
+    import outcome
+
+    async with open_nursery() as entry_nursery:
+        context = runner.system_context
+        spawn_in_nursery(entry_nursery, work_off_calls, (), "<TrioToken.run_sync_soon task>", True, context.copy())
+        async with open_nursery() as system_nursery:
+            runner.system_nursery = system_nursery
+            async with open_nursery() as main_nursery:
+                try:
+                    main = spawn_in_nursery(main_nursery, async_fn, args, None, False, context.copy())
+                except BaseException as exc:
+                    runner.main_task_outcome = outcome.Error(exc)
+                    return
+                runner.main_task = main
+            system_nursery.cancel_scope._cancel_for_shutdown("main task done, shutting down system tasks")
+        await runner.asyncgens.finalize_remaining()
+        entry_nursery.cancel_scope._cancel_for_shutdown("main task done, shutting down entry queue")
+
+
+def _begin(
+    clock: Clock | None,
+    instruments: Sequence[Instrument],
+    restrict_keyboard_interrupt_to_checkpoints: bool,
+    strict_exception_groups: bool,
+    is_guest: bool,
+) -> _LiveRun:
+    runner = begin_run(
+        GLOBAL_RUN_CONTEXT,
+        globals(),
+        SystemClock(_r.uniform(10_000, 200_000)) if clock is None else clock,
+        list(instruments),
+        strict_exception_groups,
+        copy_context(),
+        is_guest,
+    )
+    return _LiveRun(runner, restrict_keyboard_interrupt_to_checkpoints)
+
+
+@enable_ki_protection
+def run(
+    async_fn: Callable[..., Awaitable[Any]],
+    *args: Any,
+    clock: Clock | None = None,
+    instruments: Sequence[Instrument] = (),
+    restrict_keyboard_interrupt_to_checkpoints: bool = False,
+    strict_exception_groups: bool = True,
+) -> Any:
+    """Run an async function, and everything that it starts, to the end.
+
+    Args:
+      async_fn: the main function; called with ``args``.
+      clock: a clock to use instead of the system's, such as `trio.testing.MockClock`.
+      instruments: observers that see the run from its first moment, see `trio.abc.Instrument`.
+      restrict_keyboard_interrupt_to_checkpoints: let Ctrl-C raise `KeyboardInterrupt` only at checkpoints of the main task,
+          instead of anywhere in user code.
+      strict_exception_groups: if false, nurseries raise a single exception without a group around it. Deprecated.
+
+    Returns:
+      what ``async_fn`` returns.
+
+    Raises:
+      TypeError: if ``async_fn`` is not an async function, or cannot be called with ``args``.
+      RuntimeError: if a run is active in this thread.
+      TrioInternalError: if the loop fails; its cause says why.
+      BaseException: whatever ``async_fn`` raises.
+
+    See "Entering Trio" in Trio's manual.
+    """
+    __tracebackhide__ = True
+    if strict_exception_groups is not None and not strict_exception_groups:
+        warn_loose_groups("trio.run", 3)
+    live = _begin(clock, instruments, restrict_keyboard_interrupt_to_checkpoints, strict_exception_groups, False)
+    import sniffio
+
+    library = sniffio.thread_local
+    previous, library.name = library.name, "trio"
+    try:
+        live.claim_signals()
+        drive(live.runner, _init, (live.runner, async_fn, args))
+    finally:
+        library.name = previous
+        live.close()
+    main_outcome = live.runner.main_task_outcome
+    try:
+        if hasattr(main_outcome, "error"):
+            raise main_outcome.error
+        return main_outcome.value
+    finally:
+        # The exception's traceback refers to this frame.
+        del live, main_outcome
+
+
+def start_guest_run(
+    async_fn: Callable[..., Awaitable[Any]],
+    *args: Any,
+    run_sync_soon_threadsafe: Callable[[Callable[[], object]], object],
+    done_callback: Callable[[outcome.Outcome[Any]], object],
+    run_sync_soon_not_threadsafe: Callable[[Callable[[], object]], object] | None = None,
+    host_uses_signal_set_wakeup_fd: bool = False,
+    clock: Clock | None = None,
+    instruments: Sequence[Instrument] = (),
+    restrict_keyboard_interrupt_to_checkpoints: bool = False,
+    strict_exception_groups: bool = True,
+) -> None:
+    """Start a run as a guest of another event loop, which goes on running this thread.
+
+    Returns when the run is set up; user code runs later, in callbacks from the host.
+
+    Args:
+      async_fn: the main function; called with ``args``.
+      run_sync_soon_threadsafe: schedules a function without arguments to be called in the host's thread; will be called from
+          other threads.
+      done_callback: called in the host's thread, with the outcome of ``async_fn``, when the run has ended.
+      run_sync_soon_not_threadsafe: like the first, but only called in the host's thread; often faster.
+      host_uses_signal_set_wakeup_fd: leave `signal.set_wakeup_fd` to the host?
+      clock, instruments, restrict_keyboard_interrupt_to_checkpoints, strict_exception_groups: as for `trio.run`.
+
+    See 'Using "guest mode" to run Trio on top of other event loops' in the reference of ``trio.lowlevel``.
+    """
+    if strict_exception_groups is not None and not strict_exception_groups:
+        warn_loose_groups("trio.start_guest_run", 3)
+    live = _begin(clock, instruments, restrict_keyboard_interrupt_to_checkpoints, strict_exception_groups, True)
+    schedule = run_sync_soon_not_threadsafe
+    if schedule is None:
+        schedule = run_sync_soon_threadsafe
+    guest = GuestRun(live.runner, run_sync_soon_threadsafe, schedule, done_callback, live.close)
+    if not host_uses_signal_set_wakeup_fd:
+        live.claim_signals()
+    guest.start(_init, (live.runner, async_fn, args))
+
+
+def spawn_system_task(
+    async_fn: Callable[..., Awaitable[object]],
+    *args: Any,
+    name: object = None,
+    context: contextvars.Context | None = None,
+) -> Task:
+    """Run an async function in a task that belongs to the run and not to any nursery of the program.
+
+    System tasks are cancelled when the main task has ended, are protected from Ctrl-C, and must not raise: an exception ends the
+    run with `TrioInternalError`.
+
+    Args:
+      async_fn: the function; called with ``args``.
+      name: what to call the task; a string or an object to be named after.
+      context: the context to run in, by default a copy of the one in which the run was started.
+
+    Returns:
+      the new task.
+
+    See "Low-level spawning" in the reference of ``trio.lowlevel``.
+    """
+    runner = _current_runner()
+    if context is None:
+        context = runner.system_context.copy()
+    return spawn_in_nursery(runner.system_nursery, async_fn, args, name, True, context)
+
+
+def current_statistics() -> RunStatistics:
+    """Figures about the current run, for debugging; see `RunStatistics`.
+
+    Raises:
+      RuntimeError: outside of a run.
+    """
+    living, runnable, seconds, readers, writers, calls = _native.run_statistics(_current_runner())
+    return RunStatistics(
+        tasks_living=living,
+        tasks_runnable=runnable,
+        seconds_to_next_deadline=seconds,
+        io_statistics=EpollStatistics(tasks_waiting_read=readers, tasks_waiting_write=writers),
+        run_sync_soon_queue_size=calls,
+    )
+
+
+def _current_runner() -> Runner:
+    try:
+        return GLOBAL_RUN_CONTEXT.runner
+    except AttributeError:
+        raise RuntimeError("must be called from async context") from None
+
+
+class TheIOManager:
+    """The run's side of waiting for file descriptors, as methods that can be replaced."""
+
+    async def wait_readable(self, fd: Any) -> None:
+        await _native.wait_readable(fd)
+
+    async def wait_writable(self, fd: Any) -> None:
+        await _native.wait_writable(fd)
+
+    def notify_closing(self, fd: Any) -> None:
+        _native.notify_closing(fd)
+
+
+def _hypothesis_plugin_setup() -> None:
+    """Called by Hypothesis: make runs depend on its random seed only."""
+    global _ALLOW_DETERMINISTIC_SCHEDULING
+    _ALLOW_DETERMINISTIC_SCHEDULING = True
+
+    from hypothesis import register_random
+
+    register_random(_r)

@@ -1,0 +1,48 @@
+"""Names of a package that are imported when they are first used.
+
+`install` gives a module a ``__getattr__`` (PEP 562) that fetches a name from the submodule that defines it, and a ``__dir__``
+that lists such names like all others. A fetched name is stored in the module, so this happens once per name.
+"""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+
+
+def install(module_name: str, sources: dict[str, str]) -> None:
+    """Make names of a module lazy.
+
+    Args:
+      module_name: the module, which is being imported.
+      sources: for each name the submodule that defines it, relative to the module's package; an empty string says that the
+          name is a submodule itself.
+    """
+    module = sys.modules[module_name]
+    namespace = module.__dict__
+    package = namespace["__package__"]
+
+    def __getattr__(name: str) -> object:
+        try:
+            source = sources[name]
+        except KeyError:
+            raise AttributeError(f"module {module_name!r} has no attribute {name!r}") from None
+        if not source:
+            return import_module(f"{package}.{name}")
+        value = getattr(import_module(f"{package}.{source}"), name)
+        present_as(module_name, name, value)
+        namespace[name] = value
+        return value
+
+    def __dir__() -> list[str]:
+        return sorted({*namespace, *sources})
+
+    namespace["__getattr__"] = __getattr__
+    namespace["__dir__"] = __dir__
+
+
+def present_as(module_name: str, name: str, value: object) -> None:
+    """Make a public object say that it comes from the module that users import it from."""
+    from ._util import fixup_module_metadata
+
+    fixup_module_metadata(module_name, {name: value})

@@ -1,0 +1,199 @@
+//! Leaving a cancel scope: which exceptions it swallows, and what happens if it is not its turn.
+
+use pyo3::exceptions::{PyBaseException, PyRuntimeError};
+use pyo3::intern;
+use pyo3::prelude::*;
+use pyo3::types::{PyList, PyTuple};
+
+use super::{deliver, CancelScope, MISNESTING_ADVICE};
+use crate::core::{current, Reason, Runner, ScopeChange};
+use crate::interop::errors::{get_context, is_group, set_context, Cancelled};
+use crate::kernel::NodeId;
+use crate::task::Task;
+
+/// What a loose nursery's groups carry, to be recognised when they can be collapsed.
+pub const LOOSE_GROUP_NOTE: &str = "This is a \"loose\" ExceptionGroup, and may be collapsed by Trio if it only contains one exception - typically after `Cancelled` has been stripped from it. Note this has consequences for exception handling, and strict_exception_groups=True is recommended.";
+
+type Exception<'py> = Bound<'py, PyBaseException>;
+
+/// Ends the block of `scope`; `incoming` is the exception on its way out, the result the one that is
+/// to go on.
+pub fn leave<'py>(
+    scope: &Bound<'py, CancelScope>,
+    incoming: Option<Exception<'py>>,
+) -> PyResult<Option<Exception<'py>>> {
+    let py = scope.py();
+    let Some(node) = scope.get().node(py) else {
+        let text = format!(
+            "Cancel scope stack corrupted: attempted to exit {} which had already been exited",
+            scope.repr()?
+        );
+        return raise_after(py, text, incoming);
+    };
+    let task = current::task(py)?;
+    let runner_ref = task.get().runner.clone_ref(py);
+    let runner = runner_ref.get();
+    let Some(leaf) = task.get().node.get(py) else { return Ok(incoming) };
+    let place = runner.scopes.with(py, |tree| {
+        (tree.parent(leaf), tree.is_abandoned(node), tree.is_inside(leaf, node), tree.parent(node))
+    });
+    let mut rest = incoming;
+    let mut change = ScopeChange::default();
+    match place {
+        (Some(innermost), false, _, Some(outer)) if innermost == node => {
+            runner.scopes.with(py, |tree| tree.move_into(leaf, outer, &mut change));
+        }
+        (_, true, ..) => {}
+        (_, false, false, _) => {
+            let text = format!(
+                "Cancel scope stack corrupted: attempted to exit {} from unrelated {}\n{}",
+                scope.repr()?,
+                task.repr()?,
+                MISNESTING_ADVICE
+            );
+            return raise_after(py, text, rest);
+        }
+        (Some(innermost), false, true, outer) => {
+            let error = still_inside(scope, &task, runner, innermost)?;
+            set_context(py, &error, rest.as_ref());
+            rest = Some(error.into_value(py).into_bound(py));
+            if let Some(outer) = outer {
+                runner.scopes.with(py, |tree| tree.move_into(leaf, outer, &mut change));
+            }
+        }
+        (None, ..) => {}
+    }
+    let swallows = rest.is_some()
+        && runner.scopes.with(py, |tree| {
+            tree.is_effective(node) && !tree.sees_outer_cancellation(node)
+        });
+    if swallows {
+        if let Some(error) = rest.take() {
+            let (caught, remaining) = filter_cancelled(&error)?;
+            rest = remaining;
+            if caught {
+                scope.get().state.with(py, |state| state.caught = true);
+            }
+        }
+    }
+    retire(scope, runner, node, &mut change)?;
+    deliver(py, runner, change)?;
+    Ok(rest)
+}
+
+/// Takes the scope out of the tree and the deadline heap.
+fn retire(
+    scope: &Bound<'_, CancelScope>,
+    runner: &Runner,
+    node: NodeId,
+    change: &mut ScopeChange,
+) -> PyResult<()> {
+    let py = scope.py();
+    let owner = runner.scopes.with(py, |tree| tree.close(node, || Reason::misnesting(py), change));
+    let pending = scope.get().state.with(py, |state| {
+        state.node = None;
+        state.pending.is_some()
+    });
+    if pending {
+        CancelScope::refresh_registration(scope)?;
+    }
+    let released = scope.get().state.with(py, |state| state.runner.take());
+    drop((released, owner));
+    Ok(())
+}
+
+fn still_inside(
+    scope: &Bound<'_, CancelScope>,
+    task: &Bound<'_, Task>,
+    runner: &Runner,
+    innermost: NodeId,
+) -> PyResult<PyErr> {
+    let py = scope.py();
+    let child = runner.scopes.with(py, |tree| {
+        tree.owner(innermost).map(|scope| scope.clone_ref(py))
+    });
+    let child = match child {
+        Some(child) => child.bind(py).repr()?.to_string(),
+        None => "scope".to_owned(),
+    };
+    Ok(PyRuntimeError::new_err(format!(
+        "Cancel scope stack corrupted: attempted to exit {} in {} that's still within its child {child}\n{}",
+        scope.repr()?,
+        task.repr()?,
+        MISNESTING_ADVICE
+    )))
+}
+
+/// Raises a `RuntimeError` in place of `incoming`, which becomes its context.
+fn raise_after<'py>(
+    py: Python<'py>,
+    text: String,
+    incoming: Option<Exception<'py>>,
+) -> PyResult<Option<Exception<'py>>> {
+    let error = PyRuntimeError::new_err(text);
+    set_context(py, &error, incoming.as_ref());
+    Err(error)
+}
+
+/// Takes `Cancelled` out of an exception: was there any, and what is left?
+pub fn filter_cancelled<'py>(error: &Exception<'py>) -> PyResult<(bool, Option<Exception<'py>>)> {
+    let py = error.py();
+    if error.is_instance_of::<Cancelled>() {
+        return Ok((true, None));
+    }
+    if !is_group(error)? {
+        return Ok((false, Some(error.clone())));
+    }
+    let parts = error.call_method1(intern!(py, "split"), (py.get_type::<Cancelled>(),))?;
+    let (matched, rest): (Bound<'py, PyAny>, Bound<'py, PyAny>) = parts.extract()?;
+    if matched.is_none() {
+        return Ok((false, Some(error.clone())));
+    }
+    if rest.is_none() {
+        return Ok((true, None));
+    }
+    Ok((true, Some(collapse(rest.cast_into()?)?)))
+}
+
+/// Replaces loose groups that hold a single exception by that exception, at every level.
+pub fn collapse(error: Exception<'_>) -> PyResult<Exception<'_>> {
+    let py = error.py();
+    if !is_group(&error)? {
+        return Ok(error);
+    }
+    let members: Bound<'_, PyTuple> = error.getattr(intern!(py, "exceptions"))?.cast_into()?;
+    let mut changed = false;
+    let mut collapsed = Vec::with_capacity(members.len());
+    for member in members.iter() {
+        let new = collapse(member.clone().cast_into()?)?;
+        changed |= !new.is(&member);
+        collapsed.push(new);
+    }
+    if collapsed.len() == 1 && is_loose(&error)? {
+        let single = collapsed.remove(0);
+        let inherited = error.getattr(intern!(py, "__traceback__"))?;
+        let own = single.getattr(intern!(py, "__traceback__"))?;
+        let joined = crate::interop::imports::concat_tb(py)?.call1((inherited, own))?;
+        single.setattr(intern!(py, "__traceback__"), joined)?;
+        return Ok(single);
+    }
+    if !changed {
+        return Ok(error);
+    }
+    let derived = error.call_method1(intern!(py, "derive"), (PyList::new(py, collapsed)?,))?;
+    for attribute in ["__traceback__", "__cause__", "__notes__"] {
+        if let Some(value) = error.getattr_opt(attribute)? {
+            derived.setattr(attribute, value)?;
+        }
+    }
+    let derived: Exception<'_> = derived.cast_into()?;
+    set_context(py, &PyErr::from_value(derived.clone().into_any()), get_context(&error).as_ref());
+    Ok(derived)
+}
+
+fn is_loose(error: &Exception<'_>) -> PyResult<bool> {
+    match error.getattr_opt(intern!(error.py(), "__notes__"))? {
+        Some(notes) => notes.contains(LOOSE_GROUP_NOTE),
+        None => Ok(false),
+    }
+}

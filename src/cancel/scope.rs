@@ -1,0 +1,428 @@
+//! The cancel scope as users hold it.
+//!
+//! States: unbound (a deadline may be absolute or relative), active (it has a node in the tree, and an
+//! entry in the deadline heap if its deadline is finite and it is not cancelled), exited. Cancelled or
+//! not is independent of that and never taken back.
+//!
+//! Invariant: `pending` is `Some` exactly while the scope is active, not cancelled, and its deadline
+//! is finite.
+
+use std::sync::Arc;
+
+use pyo3::exceptions::{PyBaseException, PyRuntimeError, PyTypeError, PyValueError};
+use pyo3::prelude::*;
+use pyo3::types::PyBool;
+use pyo3::{PyTraverseError, PyVisit};
+
+use super::{deliver, exit};
+use crate::core::{current, Due, Reason, Runner, ScopeChange, Source};
+use crate::interop::cell::LoopCell;
+use crate::interop::gc::{gc_fields, Trace};
+use crate::kernel::{DeadlineKey, NodeId};
+use crate::task::Task;
+
+/// The changing part of a scope.
+pub(super) struct State {
+    pub deadline: f64,
+    pub relative_deadline: f64,
+    pub shield: bool,
+    pub entered: bool,
+    pub cancelled: bool,
+    pub caught: bool,
+    pub node: Option<NodeId>,
+    pub pending: Option<DeadlineKey>,
+    pub runner: Option<Py<Runner>>,
+    pub reason: Option<Arc<Reason>>,
+}
+
+impl Default for State {
+    fn default() -> Self {
+        Self {
+            deadline: f64::INFINITY,
+            relative_deadline: f64::INFINITY,
+            shield: false,
+            entered: false,
+            cancelled: false,
+            caught: false,
+            node: None,
+            pending: None,
+            runner: None,
+            reason: None,
+        }
+    }
+}
+
+impl Trace for State {
+    fn trace(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        self.runner.trace(visit)
+    }
+}
+
+/// A block of code that can be cancelled as a whole.
+///
+/// Use it as a context manager, once. When it is cancelled, by :meth:`cancel` or by its deadline, every
+/// checkpoint in the block (and in tasks whose nurseries were opened in it) raises ``Cancelled`` until
+/// the block ends; the scope then swallows the exception.
+///
+/// Arguments:
+///     deadline: when to cancel, in seconds on the run's clock.
+///     relative_deadline: the same in seconds from entering the block.
+///     shield: protect the block from cancellation of scopes around it?
+///
+/// Raises:
+///     ValueError: if both deadlines are given, one is not a number, or the relative one is negative.
+///
+/// See "Cancellation and timeouts" in Trio's manual.
+#[pyclass(frozen, weakref, module = "trio", name = "CancelScope")]
+pub struct CancelScope {
+    pub(super) state: LoopCell<State>,
+}
+
+gc_fields!(CancelScope: state);
+
+#[pymethods]
+impl CancelScope {
+    #[new]
+    #[pyo3(signature = (*, relative_deadline = f64::INFINITY, deadline = f64::INFINITY, shield = false))]
+    fn py_new(relative_deadline: f64, deadline: f64, shield: bool) -> PyResult<Self> {
+        if deadline.is_nan() {
+            return Err(PyValueError::new_err("deadline must not be NaN"));
+        }
+        if relative_deadline.is_nan() {
+            return Err(PyValueError::new_err("relative deadline must not be NaN"));
+        }
+        if relative_deadline < 0.0 {
+            return Err(PyValueError::new_err("timeout must be non-negative"));
+        }
+        if relative_deadline != f64::INFINITY && deadline != f64::INFINITY {
+            return Err(PyValueError::new_err(
+                "Cannot specify both a deadline and a relative deadline",
+            ));
+        }
+        Ok(Self::build(deadline, relative_deadline, shield))
+    }
+
+    fn __enter__(slf: &Bound<'_, Self>) -> PyResult<Py<Self>> {
+        let task = current::task(slf.py())?;
+        Self::enter(slf, &task)?;
+        Ok(slf.clone().unbind())
+    }
+
+    #[pyo3(signature = (etype, exc, tb))]
+    fn __exit__(
+        slf: &Bound<'_, Self>,
+        etype: Option<&Bound<'_, PyAny>>,
+        exc: Option<Bound<'_, PyBaseException>>,
+        tb: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<bool> {
+        let _ = (etype, tb);
+        let incoming = exc.clone();
+        match exit::leave(slf, exc)? {
+            None => Ok(true),
+            Some(rest) if incoming.is_some_and(|incoming| incoming.is(&rest)) => Ok(false),
+            Some(rest) => Err(PyErr::from_value(rest.into_any())),
+        }
+    }
+
+    /// Cancel the block.
+    ///
+    /// Tasks inside that are waiting are woken with ``Cancelled``; the others get it at their next
+    /// checkpoint. Cancelling again does nothing. A scope can be cancelled before it is entered.
+    ///
+    /// Arguments:
+    ///     reason: text that explains why; it shows in the exception.
+    #[pyo3(signature = (reason = None))]
+    fn cancel(slf: &Bound<'_, Self>, reason: Option<Py<PyAny>>) -> PyResult<()> {
+        if slf.get().state.with(slf.py(), |state| state.cancelled) {
+            return Ok(());
+        }
+        let label = current::task_or_none(slf.py()).map(|task| Task::label(&task));
+        Self::cancel_because(slf, Reason::detailed(Source::Explicit, reason, label))
+    }
+
+    /// Cancels because the run is ending.
+    fn _cancel_for_shutdown(slf: &Bound<'_, Self>, reason: Py<PyAny>) -> PyResult<()> {
+        let label = current::task_or_none(slf.py()).map(|task| Task::label(&task));
+        Self::cancel_because(slf, Reason::detailed(Source::Shutdown, Some(reason), label))
+    }
+
+    /// Has the scope been cancelled, or has its deadline passed?
+    #[getter]
+    fn cancel_called(slf: &Bound<'_, Self>) -> PyResult<bool> {
+        let py = slf.py();
+        let (cancelled, open, deadline) = slf.get().state.with(py, |state| {
+            (state.cancelled, state.node.is_some() || !state.entered, state.deadline)
+        });
+        if !cancelled
+            && open
+            && deadline != f64::INFINITY
+            && current::runner(py)?.get().now(py)? >= deadline
+        {
+            Self::cancel_because(slf, Reason::plain(Source::Deadline))?;
+            return Ok(true);
+        }
+        Ok(cancelled)
+    }
+
+    /// Did the scope swallow a ``Cancelled`` exception at its end?
+    #[getter]
+    fn cancelled_caught(&self, py: Python<'_>) -> bool {
+        self.state.with(py, |state| state.caught)
+    }
+
+    #[setter]
+    fn set_cancelled_caught(&self, py: Python<'_>, caught: bool) {
+        self.state.with(py, |state| state.caught = caught);
+    }
+
+    /// When the scope is cancelled, in seconds on the run's clock; ``math.inf`` for never.
+    #[getter]
+    fn deadline(&self, py: Python<'_>) -> PyResult<f64> {
+        self.state.with(py, |state| {
+            if state.is_relative() == Some(true) {
+                return Err(PyRuntimeError::new_err(
+                    "Unentered relative cancel scope does not have an absolute deadline.",
+                ));
+            }
+            Ok(state.deadline)
+        })
+    }
+
+    #[setter]
+    fn set_deadline(slf: &Bound<'_, Self>, deadline: f64) -> PyResult<()> {
+        if deadline.is_nan() {
+            return Err(PyValueError::new_err("deadline must not be NaN"));
+        }
+        slf.get().deadline(slf.py())?;
+        slf.get().state.with(slf.py(), |state| state.deadline = deadline);
+        Self::refresh_registration(slf)
+    }
+
+    /// Seconds until the scope is cancelled, counted from entry (before it) or from now (after it).
+    #[getter]
+    fn relative_deadline(&self, py: Python<'_>) -> PyResult<f64> {
+        let (entered, relative) = self.check_relative(py)?;
+        if entered {
+            let deadline = self.state.with(py, |state| state.deadline);
+            return Ok(deadline - current::runner(py)?.get().now(py)?);
+        }
+        Ok(relative)
+    }
+
+    #[setter]
+    fn set_relative_deadline(slf: &Bound<'_, Self>, seconds: f64) -> PyResult<()> {
+        let py = slf.py();
+        if seconds.is_nan() {
+            return Err(PyValueError::new_err("relative deadline must not be NaN"));
+        }
+        if seconds < 0.0 {
+            return Err(PyValueError::new_err("relative deadline must be non-negative"));
+        }
+        let (entered, _) = slf.get().check_relative(py)?;
+        if entered {
+            let deadline = current::runner(py)?.get().now(py)? + seconds;
+            slf.get().state.with(py, |state| state.deadline = deadline);
+            return Self::refresh_registration(slf);
+        }
+        slf.get().state.with(py, |state| state.relative_deadline = seconds);
+        Ok(())
+    }
+
+    /// Does the deadline count from entry? ``None`` once the block has been entered.
+    #[getter]
+    fn is_relative(&self, py: Python<'_>) -> Option<bool> {
+        self.state.with(py, |state| state.is_relative())
+    }
+
+    /// Is the block protected from cancellation of the scopes around it?
+    #[getter]
+    fn shield(&self, py: Python<'_>) -> bool {
+        self.state.with(py, |state| state.shield)
+    }
+
+    #[setter]
+    fn set_shield(&self, py: Python<'_>, shield: &Bound<'_, PyAny>) -> PyResult<()> {
+        let Ok(shield) = shield.cast::<PyBool>() else {
+            return Err(PyTypeError::new_err("shield must be a bool"));
+        };
+        let shield = shield.is_true();
+        let active = self.state.with(py, |state| {
+            state.shield = shield;
+            state.node.zip(state.runner.as_ref().map(|runner| runner.clone_ref(py)))
+        });
+        let Some((node, runner)) = active else { return Ok(()) };
+        let mut change = ScopeChange::default();
+        runner.get().scopes.with(py, |tree| tree.set_shield(node, shield, &mut change));
+        deliver(py, runner.get(), change)
+    }
+
+    fn __repr__(slf: &Bound<'_, Self>) -> String {
+        let py = slf.py();
+        let (text, deadline) = slf.get().state.with(py, |state| {
+            let text = match (state.node, state.entered) {
+                (Some(_), _) => "active",
+                (None, true) => "exited",
+                (None, false) => "unbound",
+            };
+            let deadline = match (state.cancelled, state.deadline, text) {
+                (true, ..) => Some(f64::NAN),
+                (false, f64::INFINITY, _) | (_, _, "exited") => None,
+                (false, deadline, _) => Some(deadline),
+            };
+            (text, deadline)
+        });
+        let details = match deadline {
+            None => String::new(),
+            Some(deadline) if deadline.is_nan() => ", cancelled".to_owned(),
+            Some(deadline) => {
+                let now = current::runner_or_none(py).and_then(|run| run.get().now(py).ok());
+                now.map_or_else(String::new, |now| format!(", {}", describe(deadline - now)))
+            }
+        };
+        format!("<trio.CancelScope at {:#x}, {text}{details}>", slf.as_ptr() as usize)
+    }
+
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        self.trace(visit)
+    }
+
+    fn __clear__(&self) {
+        self.release();
+    }
+}
+
+fn describe(seconds: f64) -> String {
+    let direction = if seconds >= 0.0 { "from now" } else { "ago" };
+    format!("deadline is {:.2} seconds {direction}", seconds.abs())
+}
+
+impl State {
+    fn is_relative(&self) -> Option<bool> {
+        (!self.entered).then_some(self.relative_deadline != f64::INFINITY)
+    }
+}
+
+impl CancelScope {
+    /// A scope that has not been entered. The deadlines have been validated.
+    pub fn build(deadline: f64, relative_deadline: f64, shield: bool) -> Self {
+        let state = State { deadline, relative_deadline, shield, ..State::default() };
+        Self { state: LoopCell::new(state) }
+    }
+
+    fn check_relative(&self, py: Python<'_>) -> PyResult<(bool, f64)> {
+        self.state.with(py, |state| {
+            if !state.entered && state.deadline != f64::INFINITY {
+                return Err(PyRuntimeError::new_err(
+                    "Unentered non-relative cancel scope does not have a relative deadline",
+                ));
+            }
+            Ok((state.entered, state.relative_deadline))
+        })
+    }
+
+    /// Begins the block in `task`.
+    pub fn enter(slf: &Bound<'_, Self>, task: &Bound<'_, Task>) -> PyResult<()> {
+        let py = slf.py();
+        let scope = slf.get();
+        let runner_ref = &task.get().runner;
+        let runner = runner_ref.get();
+        let (reused, timed) = scope.state.with(py, |state| {
+            let timed = state.deadline.min(state.relative_deadline) != f64::INFINITY;
+            (std::mem::replace(&mut state.entered, true), timed)
+        });
+        if reused {
+            return Err(PyRuntimeError::new_err(
+                "Each CancelScope may only be used for a single 'with' block",
+            ));
+        }
+        let now = if timed { runner.now(py)? } else { 0.0 };
+        let Some(leaf) = task.get().node.get(py) else {
+            return Err(PyRuntimeError::new_err("the task has finished"));
+        };
+        let owner = runner_ref.clone_ref(py);
+        let mut change = ScopeChange::default();
+        let (due, reason, shield) = scope.state.with(py, |state| {
+            if state.relative_deadline != f64::INFINITY {
+                state.deadline = now + state.relative_deadline;
+            }
+            state.runner = Some(owner);
+            (timed && now >= state.deadline, state.reason.clone(), state.shield)
+        });
+        let owner = slf.clone().unbind();
+        let node = runner.scopes.with(py, |tree| tree.enter(leaf, shield, owner, &mut change));
+        scope.state.with(py, |state| state.node = Some(node));
+        if let Some(reason) = reason {
+            runner.scopes.with(py, |tree| tree.cancel(node, reason, &mut change));
+        } else if due {
+            Self::cancel_because(slf, Reason::plain(Source::Deadline))?;
+        } else if timed {
+            Self::refresh_registration(slf)?;
+        }
+        deliver(py, runner, change)
+    }
+
+    /// Cancels the scope; the first reason is kept.
+    pub fn cancel_because(slf: &Bound<'_, Self>, reason: Arc<Reason>) -> PyResult<()> {
+        let py = slf.py();
+        let (fresh, active) = slf.get().state.with(py, |state| {
+            let fresh = !std::mem::replace(&mut state.cancelled, true);
+            if fresh && state.reason.is_none() {
+                state.reason = Some(reason.clone());
+            }
+            (fresh, state.node.zip(state.runner.as_ref().map(|runner| runner.clone_ref(py))))
+        });
+        let Some((node, runner)) = active.filter(|_| fresh) else { return Ok(()) };
+        Self::refresh_registration(slf)?;
+        let mut change = ScopeChange::default();
+        runner.get().scopes.with(py, |tree| tree.cancel(node, reason, &mut change));
+        deliver(py, runner.get(), change)
+    }
+
+    /// Was the scope cancelled? (Does not look at the clock.)
+    pub fn is_cancelled(&self, py: Python<'_>) -> bool {
+        self.state.with(py, |state| state.cancelled)
+    }
+
+    /// The scope's node in the tree, while it is active.
+    pub fn node(&self, py: Python<'_>) -> Option<NodeId> {
+        self.state.with(py, |state| state.node)
+    }
+
+    /// The scope's deadline on the run's clock, for [`crate::time`]'s effective deadline.
+    pub fn current_deadline(&self, py: Python<'_>) -> f64 {
+        self.state.with(py, |state| state.deadline)
+    }
+
+    /// Makes the entry in the deadline heap agree with the scope's state.
+    pub(super) fn refresh_registration(slf: &Bound<'_, Self>) -> PyResult<()> {
+        let py = slf.py();
+        let (runner, wanted, old) = slf.get().state.with(py, |state| {
+            let wanted = state.node.is_some()
+                && !state.cancelled
+                && state.deadline != f64::INFINITY;
+            let runner = state.runner.as_ref().map(|runner| runner.clone_ref(py));
+            (runner, wanted.then_some(state.deadline), state.pending.take())
+        });
+        let Some(runner) = runner else { return Ok(()) };
+        let run = runner.get();
+        let entry = wanted.map(|deadline| (deadline, Due::Scope(slf.clone().unbind())));
+        let (removed, added, nearest_changed) = run.deadlines.with(py, |heap| {
+            let before = heap.next();
+            let removed = old.and_then(|key| heap.remove(key));
+            let added = entry.map(|(deadline, due)| heap.insert(deadline, due));
+            (removed, added, heap.next() != before)
+        });
+        slf.get().state.with(py, |state| state.pending = added);
+        drop(removed);
+        if nearest_changed {
+            run.nudge_host(py)?;
+        }
+        Ok(())
+    }
+
+    /// The heap has taken the scope's entry out because it is due.
+    pub fn expire(slf: &Bound<'_, Self>) -> PyResult<()> {
+        slf.get().state.with(slf.py(), |state| state.pending = None);
+        Self::cancel_because(slf, Reason::plain(Source::Deadline))
+    }
+}

@@ -1,0 +1,252 @@
+//! The object that a run is.
+
+use std::sync::Arc;
+
+use pyo3::prelude::*;
+use pyo3::types::PyDict;
+use pyo3::{intern, PyTraverseError, PyVisit};
+
+use super::clock::Clock;
+use super::entry_queue::EntryQueue;
+use super::instruments::Instruments;
+use super::poller::Poller;
+use super::reason::Reason;
+use crate::cancel::CancelScope;
+use crate::interop::cell::{LoopCell, LoopValue};
+use crate::interop::gc::{gc_fields, Trace};
+use crate::kernel::{CancelTree, DeadlineHeap, IdleSet, RunQueue};
+use crate::task::Task;
+
+/// What happens when a deadline passes.
+pub enum Due {
+    /// The scope is cancelled.
+    Scope(Py<CancelScope>),
+    /// The task, which is in `sleep`, wakes up.
+    Sleeper(Py<Task>),
+}
+
+impl Trace for Due {
+    fn trace(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        match self {
+            Self::Scope(scope) => visit.call(scope),
+            Self::Sleeper(task) => visit.call(task),
+        }
+    }
+}
+
+/// What a change of the run's cancel tree has brought about.
+pub type ScopeChange = crate::kernel::Change<Py<CancelScope>, Arc<Reason>>;
+
+/// How a run was asked to behave; fixed when it starts.
+pub struct Options {
+    /// Do nurseries raise groups even for single errors?
+    pub strict_exception_groups: bool,
+    /// The namespace of `trio._core._run`, whose switches are read on every batch.
+    pub namespace: Py<PyDict>,
+    /// Is the run a guest of another loop?
+    pub is_guest: bool,
+    /// The context that system tasks run in copies of.
+    pub system_context: Py<PyAny>,
+}
+
+/// One run: the parts listed in the module's essay, and who is who among its tasks.
+#[pyclass(frozen, weakref, module = "trio._core._run", name = "Runner")]
+pub struct Runner {
+    /// Tasks that run in the next tick.
+    pub queue: LoopCell<RunQueue<Py<Task>>>,
+    /// Cancel scopes, with every living task as a leaf.
+    pub scopes: LoopCell<CancelTree<Py<Task>, Py<CancelScope>, Arc<Reason>>>,
+    /// Pending deadlines.
+    pub deadlines: LoopCell<DeadlineHeap<Due>>,
+    /// Tasks in `wait_all_tasks_blocked`.
+    pub idle: LoopCell<IdleSet<Py<Task>>>,
+    /// Readiness. `None` once the run has ended.
+    pub poller: LoopCell<Option<Poller>>,
+    /// Calls from outside.
+    pub entry: Arc<EntryQueue>,
+    /// Observers.
+    pub instruments: Py<Instruments>,
+    /// Time.
+    pub clock: Clock,
+    /// How the run was asked to behave.
+    pub options: Options,
+    /// The task whose step is under way.
+    pub current: LoopCell<Option<Py<Task>>>,
+    /// The root of the task tree.
+    pub init_task: LoopCell<Option<Py<Task>>>,
+    /// The task of the user's main function.
+    pub main_task: LoopCell<Option<Py<Task>>>,
+    /// How the main function ended: an outcome object.
+    pub main_outcome: LoopCell<Option<Py<PyAny>>>,
+    /// The nursery of system tasks.
+    pub system_nursery: LoopCell<Option<Py<PyAny>>>,
+    /// The task that works the entry queue off, while it waits for calls.
+    pub entry_task: LoopCell<Option<Py<Task>>>,
+    /// The run's `TrioToken`.
+    pub token: LoopCell<Option<Py<PyAny>>>,
+    /// The registry of async generators, a Python object.
+    pub asyncgens: LoopCell<Option<Py<PyAny>>>,
+    /// What has to be told when host code of a guest run makes something happen.
+    pub guest: LoopCell<Option<Py<PyAny>>>,
+    /// Values of `RunVar`s.
+    pub locals: LoopCell<Option<Py<PyDict>>>,
+    /// Was Ctrl-C pressed without anybody having got the exception yet?
+    pub interrupt_pending: LoopValue<bool>,
+    /// Seconds of calm after which a mock clock jumps.
+    pub autojump_threshold: LoopValue<f64>,
+    /// How many tasks have been spawned: numbers them for the deterministic schedule.
+    pub spawned: LoopValue<u64>,
+    /// How many tasks are alive.
+    pub living: LoopValue<usize>,
+}
+
+gc_fields!(Runner: queue, scopes, deadlines, idle, poller, clock, current, init_task, main_task,
+    main_outcome, system_nursery, entry_task, token, asyncgens, guest, locals, instruments);
+
+#[allow(non_snake_case, reason = "setters of private attributes")]
+#[pymethods]
+impl Runner {
+    #[getter]
+    fn clock(&self, py: Python<'_>) -> Py<PyAny> {
+        self.clock.object(py)
+    }
+
+    #[getter]
+    fn clock_autojump_threshold(&self, py: Python<'_>) -> f64 {
+        self.autojump_threshold.get(py)
+    }
+
+    #[setter]
+    fn set_clock_autojump_threshold(&self, py: Python<'_>, seconds: f64) {
+        self.autojump_threshold.set(py, seconds);
+    }
+
+    #[getter]
+    fn instruments(&self, py: Python<'_>) -> Py<Instruments> {
+        self.instruments.clone_ref(py)
+    }
+
+    #[getter]
+    fn is_guest(&self) -> bool {
+        self.options.is_guest
+    }
+
+    #[getter]
+    fn system_context(&self, py: Python<'_>) -> Py<PyAny> {
+        self.options.system_context.clone_ref(py)
+    }
+
+    #[getter]
+    fn ki_pending(&self, py: Python<'_>) -> bool {
+        self.interrupt_pending.get(py)
+    }
+
+    #[getter]
+    fn init_task(&self, py: Python<'_>) -> Option<Py<Task>> {
+        self.init_task.get(py)
+    }
+
+    #[getter]
+    fn main_task(&self, py: Python<'_>) -> Option<Py<Task>> {
+        self.main_task.get(py)
+    }
+
+    #[setter]
+    fn set_main_task(&self, py: Python<'_>, task: Option<Py<Task>>) {
+        drop(self.main_task.replace(py, task));
+    }
+
+    #[setter]
+    fn set_main_task_outcome(&self, py: Python<'_>, outcome: Option<Py<PyAny>>) {
+        drop(self.main_outcome.replace(py, outcome));
+    }
+
+    #[getter]
+    fn system_nursery(&self, py: Python<'_>) -> Option<Py<PyAny>> {
+        self.system_nursery.get(py)
+    }
+
+    #[setter]
+    fn set_system_nursery(&self, py: Python<'_>, nursery: Option<Py<PyAny>>) {
+        drop(self.system_nursery.replace(py, nursery));
+    }
+
+    #[getter]
+    fn main_task_outcome(&self, py: Python<'_>) -> Option<Py<PyAny>> {
+        self.main_outcome.get(py)
+    }
+
+    #[getter]
+    fn trio_token(&self, py: Python<'_>) -> Option<Py<PyAny>> {
+        self.token.get(py)
+    }
+
+    #[getter]
+    fn asyncgens(&self, py: Python<'_>) -> Option<Py<PyAny>> {
+        self.asyncgens.get(py)
+    }
+
+    #[setter]
+    fn set_asyncgens(&self, py: Python<'_>, registry: Option<Py<PyAny>>) {
+        drop(self.asyncgens.replace(py, registry));
+    }
+
+    /// The descriptor that wakes the poller when a byte is written to it.
+    #[getter]
+    fn _wakeup_fd(&self) -> i32 {
+        self.entry.wakeup_fd()
+    }
+
+    /// The task whose step is under way.
+    #[getter]
+    fn _current_task(&self, py: Python<'_>) -> Option<Py<Task>> {
+        self.current.get(py)
+    }
+
+    #[setter]
+    fn set__current_task(&self, py: Python<'_>, task: Option<Py<Task>>) {
+        drop(self.current.replace(py, task));
+    }
+
+    /// The dictionary that holds the values of run variables.
+    #[getter]
+    fn _locals(&self, py: Python<'_>) -> Py<PyDict> {
+        if let Some(values) = self.locals.get(py) {
+            return values;
+        }
+        let values = PyDict::new(py).unbind();
+        drop(self.locals.replace(py, Some(values.clone_ref(py))));
+        values
+    }
+
+    /// All living tasks.
+    #[getter]
+    fn tasks(&self, py: Python<'_>) -> Vec<Py<Task>> {
+        self.scopes.with(py, |tree| tree.tasks().map(|task| task.clone_ref(py)).collect())
+    }
+
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        self.trace(visit)
+    }
+
+    fn __clear__(&self) {
+        self.release();
+    }
+}
+
+impl Runner {
+    /// Tells a guest run's host that something became runnable or due outside of a tick.
+    pub fn nudge_host(&self, py: Python<'_>) -> PyResult<()> {
+        if self.options.is_guest {
+            if let Some(guest) = self.guest.get(py) {
+                guest.bind(py).call_method0(intern!(py, "force_tick"))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The current time of the run, in seconds.
+    pub fn now(&self, py: Python<'_>) -> PyResult<f64> {
+        self.clock.now(py)
+    }
+}

@@ -1,0 +1,81 @@
+//! Resuming coroutines, and answering for awaitables.
+
+use pyo3::exceptions::PyStopIteration;
+use pyo3::ffi;
+use pyo3::prelude::*;
+
+/// What a coroutine did when it was resumed.
+pub enum Resumed {
+    /// It awaits something and handed this object up.
+    Yielded(Py<PyAny>),
+    /// It finished with this value.
+    Returned(Py<PyAny>),
+    /// It raised.
+    Raised(PyErr),
+}
+
+/// Resumes `coroutine` by sending it `None`.
+///
+/// `None` is what reaches a native awaitable through `tp_iternext`; any other value would be
+/// delivered by a method look-up. Results therefore travel through the task, not through `send`.
+#[cfg(Py_3_10)]
+#[inline]
+pub fn resume(coroutine: &Bound<'_, PyAny>) -> Resumed {
+    let py = coroutine.py();
+    let mut result = std::ptr::null_mut();
+    // SAFETY: both objects are alive for the call and `result` is a valid place for the outcome.
+    let status = unsafe { ffi::PyIter_Send(coroutine.as_ptr(), ffi::Py_None(), &raw mut result) };
+    // SAFETY: on these two statuses `result` is a new reference that is ours, else it is null.
+    match status {
+        ffi::PySendResult::PYGEN_NEXT => {
+            Resumed::Yielded(unsafe { Bound::from_owned_ptr(py, result) }.unbind())
+        }
+        ffi::PySendResult::PYGEN_RETURN => {
+            Resumed::Returned(unsafe { Bound::from_owned_ptr(py, result) }.unbind())
+        }
+        ffi::PySendResult::PYGEN_ERROR => Resumed::Raised(PyErr::fetch(py)),
+    }
+}
+
+/// Resumes `coroutine` by sending it `None` (3.9 has no `PyIter_Send`).
+#[cfg(not(Py_3_10))]
+pub fn resume(coroutine: &Bound<'_, PyAny>) -> Resumed {
+    sort_out(coroutine.py(), coroutine.call_method1(pyo3::intern!(coroutine.py(), "send"), (coroutine.py().None(),)))
+}
+
+/// Throws `error` into `coroutine` at the point where it is suspended.
+pub fn throw(coroutine: &Bound<'_, PyAny>, error: PyErr) -> Resumed {
+    let py = coroutine.py();
+    sort_out(py, coroutine.call_method1(pyo3::intern!(py, "throw"), (error.into_value(py),)))
+}
+
+fn sort_out(py: Python<'_>, result: PyResult<Bound<'_, PyAny>>) -> Resumed {
+    match result {
+        Ok(value) => Resumed::Yielded(value.unbind()),
+        Err(error) if error.is_instance_of::<PyStopIteration>(py) => {
+            match error.value(py).getattr(pyo3::intern!(py, "value")) {
+                Ok(value) => Resumed::Returned(value.unbind()),
+                Err(error) => Resumed::Raised(error),
+            }
+        }
+        Err(error) => Resumed::Raised(error),
+    }
+}
+
+/// Is `object` a coroutine made by an `async def` function?
+#[inline]
+pub fn is_native_coroutine(object: &Bound<'_, PyAny>) -> bool {
+    // SAFETY: a type check on a live object.
+    unsafe { ffi::PyCoro_CheckExact(object.as_ptr()) != 0 }
+}
+
+/// The exception that makes an awaiting coroutine continue with `value`.
+///
+/// The instance is built here, so that neither a tuple nor an exception as `value` is unpacked on
+/// the way.
+pub fn return_value(py: Python<'_>, value: Py<PyAny>) -> PyErr {
+    match py.get_type::<PyStopIteration>().call1((value,)) {
+        Ok(stop) => PyErr::from_value(stop),
+        Err(error) => error,
+    }
+}

@@ -1,0 +1,168 @@
+//! Exceptions: the classes that Trio defines, and plumbing that PyO3 leaves out.
+//!
+//! The classes live here, and not in Python code, so that there is one copy of each per process
+//! whatever is done to `sys.modules`, and so that raising one needs no look-up.
+
+use pyo3::exceptions::{PyBaseException, PyException, PyRuntimeError, PyTypeError};
+use pyo3::prelude::*;
+use pyo3::types::{PyList, PyString, PyTuple};
+use pyo3::{create_exception, ffi, intern};
+
+use super::imports;
+
+create_exception!(trio, TrioInternalError, PyException, "Raised by :func:`run` when the loop itself fails.\n\nEither this library has a bug or low-level code broke its rules: a system task or an\nentry-queue callback raised, an abort function misbehaved, a clock failed. The original problem is the\n``__cause__``. Programs should not try to go on after it.");
+create_exception!(trio, RunFinishedError, PyRuntimeError, "Raised by :meth:`trio.lowlevel.TrioToken.run_sync_soon` and friends once the run has ended.");
+create_exception!(trio, WouldBlock, PyException, "Raised by the ``*_nowait`` functions when they could not finish without waiting.");
+create_exception!(trio, BusyResourceError, PyException, "Raised when a task uses a resource that another task is using already.\n\nFor example two tasks that read from one socket at the same time.");
+create_exception!(trio, ClosedResourceError, PyException, "Raised when a resource is used after *you* closed it.\n\nIf the other side closed or broke it, :exc:`BrokenResourceError` is raised instead.");
+create_exception!(trio, BrokenResourceError, PyException, "Raised when a resource stopped working through causes beyond this program.\n\nFor example because the peer vanished; ``__cause__`` may say more.");
+create_exception!(trio, EndOfChannel, PyException, "Raised by ``receive`` when every sender has closed and nothing is left to receive.");
+
+/// Thrown into a task whose work is no longer wanted.
+///
+/// A cancel scope that was cancelled makes every checkpoint inside it raise this, and swallows it at
+/// its end. It may be caught for clean-up, but has to be raised again. It cannot be made by hand: to
+/// leave a block early, cancel the scope around it.
+///
+/// Attributes:
+///     source: what started it: ``"KeyboardInterrupt"``, ``"deadline"``, ``"explicit"``,
+///         ``"nursery"``, ``"shutdown"`` or ``"unknown"``.
+///     source_task: ``repr`` of the task that cancelled, if there was one.
+///     reason: the text given to :meth:`CancelScope.cancel`, or one that Trio made up.
+#[pyclass(extends = PyBaseException, frozen, weakref, module = "trio", name = "Cancelled")]
+pub struct Cancelled {
+    #[pyo3(get)]
+    source: Py<PyString>,
+    #[pyo3(get)]
+    source_task: Option<Py<PyAny>>,
+    #[pyo3(get)]
+    reason: Option<Py<PyAny>>,
+}
+
+#[pymethods]
+impl Cancelled {
+    #[new]
+    #[pyo3(signature = (*_args, **_kwargs))]
+    fn refuse(_args: &Bound<'_, PyTuple>, _kwargs: Option<&Bound<'_, PyAny>>) -> PyResult<Self> {
+        Err(no_public_constructor("trio.Cancelled"))
+    }
+
+    #[staticmethod]
+    #[pyo3(signature = (source = None, source_task = None, reason = None))]
+    fn _create(
+        py: Python<'_>,
+        source: Option<Bound<'_, PyString>>,
+        source_task: Option<Py<PyAny>>,
+        reason: Option<Py<PyAny>>,
+    ) -> PyResult<Py<Self>> {
+        let source = source.unwrap_or_else(|| intern!(py, "unknown").clone());
+        Self::make(py, source.unbind(), source_task, reason)
+    }
+
+    fn __str__(&self, py: Python<'_>) -> PyResult<String> {
+        let mut text = format!("cancelled due to {}", self.source.bind(py));
+        if let Some(reason) = &self.reason {
+            text.push_str(&format!(" with reason {}", reason.bind(py).repr()?));
+        }
+        if let Some(task) = &self.source_task {
+            text.push_str(&format!(" from task {}", task.bind(py).str()?));
+        }
+        Ok(text)
+    }
+
+    fn __repr__(&self, py: Python<'_>) -> PyResult<String> {
+        let shown = |value: &Option<Py<PyAny>>| match value {
+            Some(value) => Ok::<_, PyErr>(value.bind(py).repr()?.to_string()),
+            None => Ok("None".to_owned()),
+        };
+        Ok(format!(
+            "Cancelled(source={}, source_task={}, reason={})",
+            self.source.bind(py).repr()?,
+            shown(&self.source_task)?,
+            shown(&self.reason)?
+        ))
+    }
+
+    fn __reduce__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        let this = slf.get();
+        let py = slf.py();
+        let fields = (&this.source, &this.source_task, &this.reason).into_pyobject(py)?;
+        let create = slf.get_type().getattr(intern!(py, "_create"))?;
+        Ok((create, fields).into_pyobject(py)?.into_any())
+    }
+}
+
+impl Cancelled {
+    /// A new instance, ready to be raised.
+    pub fn make(
+        py: Python<'_>,
+        source: Py<PyString>,
+        source_task: Option<Py<PyAny>>,
+        reason: Option<Py<PyAny>>,
+    ) -> PyResult<Py<Self>> {
+        Py::new(py, Self { source, source_task, reason })
+    }
+}
+
+/// The error for calling a class that only the library instantiates.
+pub fn no_public_constructor(class: &str) -> PyErr {
+    PyTypeError::new_err(format!("{class} has no public constructor"))
+}
+
+/// An exception without arguments, built at once: cheaper than one that is built when it is looked at.
+pub fn bare<E: pyo3::PyTypeInfo>(py: Python<'_>) -> PyErr {
+    py.get_type::<E>().call0().map_or_else(|error| error, PyErr::from_value)
+}
+
+/// `TrioInternalError` caused by `cause`.
+pub fn internal_error(py: Python<'_>, cause: PyErr) -> PyErr {
+    if cause.is_instance_of::<TrioInternalError>(py) {
+        return cause;
+    }
+    let error = TrioInternalError::new_err("internal error in Trio - please file a bug!");
+    set_context(py, &error, Some(cause.value(py)));
+    error.set_cause(py, Some(cause));
+    error
+}
+
+/// Sets `__context__`.
+pub fn set_context(py: Python<'_>, error: &PyErr, context: Option<&Bound<'_, PyBaseException>>) {
+    let pointer = context.map_or(std::ptr::null_mut(), |context| context.clone().into_ptr());
+    // SAFETY: the first argument is an exception instance; the second, null or an owned reference
+    // to an exception, is stolen by the call.
+    unsafe { ffi::PyException_SetContext(error.value(py).as_ptr(), pointer) };
+}
+
+/// Reads `__context__`.
+pub fn get_context<'py>(error: &Bound<'py, PyBaseException>) -> Option<Bound<'py, PyBaseException>> {
+    // SAFETY: the argument is an exception instance; the result is a new reference or null.
+    let context = unsafe {
+        Bound::from_owned_ptr_or_opt(error.py(), ffi::PyException_GetContext(error.as_ptr()))
+    };
+    context.and_then(|context| context.cast_into().ok())
+}
+
+/// Is the exception a group?
+pub fn is_group(error: &Bound<'_, PyBaseException>) -> PyResult<bool> {
+    error.is_instance(imports::base_exception_group(error.py())?)
+}
+
+/// Builds `BaseExceptionGroup(message, errors)`.
+pub fn group<'py>(
+    py: Python<'py>,
+    message: &str,
+    errors: Vec<Py<PyBaseException>>,
+) -> PyResult<Bound<'py, PyBaseException>> {
+    let members = PyList::new(py, errors)?;
+    let group = imports::base_exception_group(py)?.call1((message, members))?;
+    Ok(group.cast_into()?)
+}
+
+/// Gives `error` the `__context__` that a `raise` statement at this point would give it.
+pub fn raised_here(py: Python<'_>, error: PyErr) -> PyErr {
+    let value = error.into_value(py);
+    // SAFETY: an exception class and its instance, both alive; the call sets the error indicator,
+    // which `fetch` takes away again.
+    unsafe { ffi::PyErr_SetObject(value.bind(py).get_type().as_ptr(), value.as_ptr()) };
+    PyErr::fetch(py)
+}

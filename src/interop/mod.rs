@@ -1,0 +1,27 @@
+//! The only room with `unsafe`: raw CPython calls behind safe functions.
+//!
+//! Everything above this folder is safe Rust. Each file wraps one piece of the C API that PyO3 does
+//! not offer, or offers too slowly for the hot path, and states in its SAFETY comments which
+//! precondition it relies on and who guarantees it. The chapters of `SAFETY.md` have the reasoning
+//! that spans files.
+//!
+//! - [`cell`]: state of Python objects that only the holder of the interpreter lock may touch.
+//! - [`gc`]: traversal and clearing for the cyclic garbage collector.
+//! - [`coroutine`]: resuming a coroutine, returning values from an awaitable.
+//! - [`context`]: running inside a `contextvars.Context`, copying the current one.
+//! - [`errors`]: exception plumbing: contexts, tracebacks, groups, native exception classes.
+//! - [`imports`]: Python objects that Rust code needs, looked up once.
+//! - [`numbers`]: sizes and counts as users write them.
+//! - [`run_context`]: which run this thread is in, kept where Python code can see it.
+
+pub mod cell;
+pub mod context;
+pub mod coroutine;
+pub mod errors;
+pub mod gc;
+pub mod imports;
+pub mod numbers;
+pub mod run_context;
+
+#[cfg(Py_GIL_DISABLED)]
+compile_error!("the scheduler's state is guarded by the interpreter lock; free-threaded builds are not supported");

@@ -1,0 +1,37 @@
+//! Numbers that users write: sizes that may be infinite, and how many tasks to wake.
+
+use pyo3::exceptions::{PyTypeError, PyValueError};
+use pyo3::prelude::*;
+use pyo3::types::{PyFloat, PyInt};
+
+/// A whole number as far as it fits: below zero becomes `None`, too large becomes the largest.
+fn clamp(number: &Bound<'_, PyInt>) -> PyResult<Option<usize>> {
+    if number.lt(0)? {
+        return Ok(None);
+    }
+    Ok(Some(number.extract().unwrap_or(usize::MAX)))
+}
+
+/// A size that is an integer from 0 up, or `math.inf`; `name` and `kind` are for the errors.
+pub fn size_or_infinity(size: &Bound<'_, PyAny>, name: &str, kind: &str) -> PyResult<usize> {
+    if let Ok(number) = size.cast::<PyInt>() {
+        return clamp(number)?.ok_or_else(|| PyValueError::new_err(format!("{name} must be >= 0")));
+    }
+    if size.eq(f64::INFINITY)? {
+        return Ok(usize::MAX);
+    }
+    Err(PyTypeError::new_err(format!("{name} must be {kind} or math.inf")))
+}
+
+/// How many tasks to wake: an integer or `math.inf`; below zero means nobody.
+pub fn how_many(count: &Bound<'_, PyAny>) -> PyResult<usize> {
+    if let Ok(number) = count.cast::<PyInt>() {
+        return Ok(clamp(number)?.unwrap_or(0));
+    }
+    match count.cast::<PyFloat>().map(|number| number.value()) {
+        Ok(f64::INFINITY) => Ok(usize::MAX),
+        Ok(f64::NEG_INFINITY) => Ok(0),
+        Ok(_) => Err(PyValueError::new_err("Cannot pop a non-integer number of tasks.")),
+        Err(_) => Err(PyTypeError::new_err("count must be an integer or math.inf")),
+    }
+}

@@ -1,0 +1,82 @@
+//! Trio's run loop in Rust.
+//!
+//! Read it from the top, in the order in which one turn of the loop happens:
+//!
+//! 1. `trio.run(fn)` in `python/trio/_core/_run.py` calls [`run`]'s `entry`;
+//! 2. one tick, `run/tick.rs`: timeout, poll, deadlines, calm, batch;
+//! 3. one task's step, `run/step.rs`: enter its context, resume its coroutine, obey what it yields;
+//! 4. what it yields: [`trap`];
+//! 5. what parks it: [`sync`], [`channel`], [`io`], [`time`], [`nursery`];
+//! 6. what interrupts it: [`cancel`]; what wakes it from outside: [`wake`].
+//!
+//! Below all of them are [`task`] and the plain state in [`core`]; at the bottom [`kernel`] (data
+//! structures that know no Python) and [`interop`] (the only room with `unsafe`).
+
+mod cancel;
+mod channel;
+mod core;
+mod interop;
+mod io;
+pub mod kernel;
+mod nursery;
+mod run;
+mod sync;
+mod task;
+mod time;
+mod trap;
+mod wake;
+
+use pyo3::prelude::*;
+
+/// The native half of `trio._core`.
+#[pymodule]
+mod _native {
+    #[pymodule_export]
+    use crate::cancel::CancelScope;
+    #[pymodule_export]
+    use crate::core::clock::SystemClock;
+    #[pymodule_export]
+    use crate::core::instruments::Instruments;
+    #[pymodule_export]
+    use crate::core::Runner;
+    #[pymodule_export]
+    use crate::interop::errors::{
+        BrokenResourceError, BusyResourceError, Cancelled, ClosedResourceError, EndOfChannel,
+        RunFinishedError, TrioInternalError, WouldBlock,
+    };
+    #[pymodule_export]
+    use crate::io::{notify_closing, wait_readable, wait_writable};
+    #[pymodule_export]
+    use crate::nursery::{open_nursery, Nursery, NurseryManager};
+    #[pymodule_export]
+    use crate::run::{
+        add_instrument, begin_run, current_root_task, current_task, drive, end_run, in_trio_run,
+        in_trio_task, remove_instrument, reschedule_task, run_statistics, spawn_in_nursery,
+        GuestRun,
+    };
+    #[pymodule_export]
+    use crate::task::Task;
+    #[pymodule_export]
+    use crate::time::{
+        current_clock, current_effective_deadline, current_time, move_on_after, move_on_at, sleep,
+        sleep_forever, sleep_until, wait_all_tasks_blocked,
+    };
+    #[pymodule_export]
+    use crate::trap::{
+        announce_abort, cancel_shielded_checkpoint, checkpoint, checkpoint_if_cancelled,
+        wait_for_reschedule, Awaitable, Trap,
+    };
+    #[pymodule_export]
+    use crate::wake::{
+        current_trio_token, deliver_interrupt, run_entry_calls, wait_for_entry_calls, TrioToken,
+    };
+
+    use super::{Bound, PyModule, PyModuleMethods, PyResult};
+
+    #[pymodule_init]
+    fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
+        module.add("LOOSE_GROUP_NOTE", crate::cancel::exit::LOOSE_GROUP_NOTE)?;
+        crate::sync::register(module)?;
+        crate::channel::register(module)
+    }
+}

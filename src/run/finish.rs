@@ -1,0 +1,108 @@
+//! The end of a task: its outcome reaches its nursery, or the run.
+
+use pyo3::exceptions::{PyBaseException, PyRuntimeError};
+use pyo3::prelude::*;
+use pyo3::types::PyTuple;
+
+use crate::cancel::{deliver, CancelScope, MISNESTING_ADVICE};
+use crate::core::instruments::Hook;
+use crate::core::{Reason, Runner, ScopeChange, Source};
+use crate::interop::errors::{set_context, TrioInternalError};
+use crate::interop::imports;
+use crate::nursery::Nursery;
+use crate::sync::task_exited;
+use crate::task::Task;
+
+type Outcome = Result<Py<PyAny>, PyErr>;
+
+/// Books a task out and hands its outcome to whoever cares.
+pub fn finish(runner: &Bound<'_, Runner>, task: &Bound<'_, Task>, outcome: Outcome) -> PyResult<()> {
+    let py = runner.py();
+    let run = runner.get();
+    task_exited(py, task)?;
+    let outcome = check_nesting(run, task, outcome)?;
+    let mut change = ScopeChange::default();
+    if let Some(leaf) = task.get().node.get(py) {
+        task.get().node.set(py, None);
+        let removed = run.scopes.with(py, |tree| tree.remove_task(leaf, &mut change));
+        drop(removed);
+    }
+    deliver(py, run, change)?;
+    run.living.set(py, run.living.get(py) - 1);
+    let nursery = task.get().parent_nursery.get(py);
+    match nursery {
+        None => finish_root(run, py, outcome)?,
+        Some(nursery) => {
+            let error = if task.get().is_main(py) {
+                let kept = run.main_outcome.replace(py, Some(to_object(py, outcome)?));
+                drop(kept);
+                None
+            } else {
+                outcome.err().map(|error| error.into_value(py))
+            };
+            Nursery::child_finished(nursery.bind(py).cast()?, task, error)?;
+        }
+    }
+    let instruments = run.instruments.get();
+    if instruments.watch(py, Hook::TaskExited) {
+        instruments.notify(py, Hook::TaskExited, &PyTuple::new(py, [task])?);
+    }
+    Ok(())
+}
+
+fn finish_root(run: &Runner, py: Python<'_>, outcome: Outcome) -> PyResult<()> {
+    outcome?;
+    if run.living.get(py) > 0 {
+        return Err(TrioInternalError::new_err("tasks are left although the root task has ended"));
+    }
+    Ok(())
+}
+
+/// An `outcome.Value` or `outcome.Error`.
+pub fn to_object(py: Python<'_>, outcome: Outcome) -> PyResult<Py<PyAny>> {
+    let object = match outcome {
+        Ok(value) => imports::outcome_value(py)?.call1((value,))?,
+        Err(error) => imports::outcome_error(py)?.call1((error.into_value(py),))?,
+    };
+    Ok(object.unbind())
+}
+
+/// Replaces the outcome of a task that has left a nursery open, or whose surroundings were closed
+/// before it ended, by an error that says so.
+fn check_nesting(run: &Runner, task: &Bound<'_, Task>, outcome: Outcome) -> PyResult<Outcome> {
+    let py = task.py();
+    let open = task.get().child_nurseries.take(py);
+    let what = if open.is_empty() {
+        let Some(leaf) = task.get().node.get(py) else { return Ok(outcome) };
+        let orphaned = run.scopes.with(py, |tree| {
+            tree.parent(leaf).is_some_and(|scope| {
+                tree.is_abandoned(scope) && tree.parent(scope).is_none()
+            })
+        });
+        if !orphaned {
+            return Ok(outcome);
+        }
+        format!("Cancel scope stack corrupted: cancel scope surrounding {}", task.repr()?)
+    } else {
+        for nursery in open {
+            abandon(task, nursery.bind(py).cast()?)?;
+        }
+        format!("Nursery stack corrupted: Nursery surrounding {}", task.repr()?)
+    };
+    let text = format!("{what} was closed before the task exited\n{MISNESTING_ADVICE}");
+    let error = PyRuntimeError::new_err(text);
+    let context: Option<Bound<'_, PyBaseException>> =
+        outcome.err().map(|error| error.into_value(py).into_bound(py));
+    set_context(py, &error, context.as_ref());
+    Ok(Err(error))
+}
+
+/// The task that opened the nursery is gone: end what is in it.
+fn abandon(task: &Bound<'_, Task>, nursery: &Bound<'_, Nursery>) -> PyResult<()> {
+    let py = task.py();
+    nursery.get().abandon(py);
+    let text = "Parent Task exited prematurely, abandoning this nursery without exiting it properly.";
+    let text = pyo3::types::PyString::new(py, text).into_any().unbind();
+    let reason = Reason::detailed(Source::Unknown, Some(text), Some(Task::label(task)));
+    CancelScope::cancel_because(&nursery.get().scope(py), reason)
+}

@@ -1,0 +1,254 @@
+//! A run as a guest of another loop.
+//!
+//! The host keeps its thread; the run borrows it for one tick at a time. Between ticks it needs the
+//! poller's answer: a look without waiting first, and only if nothing is ready and there is time to
+//! wait, a worker thread that sleeps in the poller and then asks the host to call back.
+//!
+//! States of `scheduled`: true while the host has been asked for a tick; false while a worker thread
+//! waits in the poller. [`GuestRun::force_tick`] cuts the second state short when host code makes
+//! something runnable or brings a deadline nearer.
+
+use std::time::Duration;
+
+use pyo3::exceptions::PyRuntimeWarning;
+use pyo3::intern;
+use pyo3::prelude::*;
+use pyo3::types::PyTuple;
+use pyo3::{PyTraverseError, PyVisit};
+
+use super::entry::{guarded, launch};
+use super::finish::to_object;
+use super::tick::{take_events, Ticker};
+use crate::core::poller::PollSet;
+use crate::core::Runner;
+use crate::interop::cell::{LoopCell, LoopValue};
+use crate::interop::gc::{gc_fields, Trace};
+use crate::interop::imports;
+
+/// What a worker thread brings back from the poller.
+enum Found {
+    /// Nobody has looked yet.
+    Nothing,
+    /// The poll set, with the events inside.
+    Events(Box<PollSet>),
+    /// The tick does not need a poll (it has been done, or failed).
+    Done(bool),
+}
+
+/// The driver of a guest run.
+#[pyclass(frozen, weakref, module = "trio._core._guest", name = "GuestRun")]
+pub struct GuestRun {
+    runner: LoopCell<Option<Py<Runner>>>,
+    schedule_threadsafe: Py<PyAny>,
+    schedule: Py<PyAny>,
+    done: Py<PyAny>,
+    /// Called when the run has ended, before the host is told.
+    close: Py<PyAny>,
+    ticker: LoopCell<Option<Ticker>>,
+    found: LoopCell<Found>,
+    scheduled: LoopValue<bool>,
+    finished: LoopValue<bool>,
+}
+
+gc_fields!(GuestRun: runner, schedule_threadsafe, schedule, done, close);
+
+#[pymethods]
+impl GuestRun {
+    #[new]
+    fn new(
+        runner: Py<Runner>,
+        run_sync_soon_threadsafe: Py<PyAny>,
+        run_sync_soon_not_threadsafe: Py<PyAny>,
+        done_callback: Py<PyAny>,
+        close: Py<PyAny>,
+    ) -> Self {
+        Self {
+            runner: LoopCell::new(Some(runner)),
+            schedule_threadsafe: run_sync_soon_threadsafe,
+            schedule: run_sync_soon_not_threadsafe,
+            done: done_callback,
+            close,
+            ticker: LoopCell::new(Some(Ticker::new())),
+            found: LoopCell::new(Found::Done(false)),
+            scheduled: LoopValue::new(true),
+            finished: LoopValue::new(false),
+        }
+    }
+
+    /// Runs ticks, without user code, until system tasks can be spawned; then asks the host for the
+    /// first real tick.
+    fn start(
+        slf: &Bound<'_, Self>,
+        init: &Bound<'_, PyAny>,
+        args: &Bound<'_, PyTuple>,
+    ) -> PyResult<()> {
+        let py = slf.py();
+        let Some(runner) = slf.get().runner.get(py) else { return Ok(()) };
+        let runner = runner.bind(py);
+        let begun = guarded(py, || {
+            launch(runner, init, args)?;
+            slf.get().with_ticker(py, |ticker| {
+                while runner.get().system_nursery.get(py).is_none() && runner.get().living.get(py) > 0 {
+                    ticker.prepare(runner.get(), py)?;
+                    let found = ticker.poll(runner.get(), py)?;
+                    ticker.proceed(runner, found)?;
+                }
+                Ok(())
+            })
+        });
+        begun?;
+        drop(runner.get().guest.replace(py, Some(slf.clone().into_any().unbind())));
+        slf.get().prepare_next(slf)
+    }
+
+    /// One tick, called by the host.
+    fn tick(slf: &Bound<'_, Self>) -> PyResult<()> {
+        let py = slf.py();
+        let this = slf.get();
+        let Some(runner) = this.runner.get(py) else { return Ok(()) };
+        let runner = runner.bind(py);
+        let library = imports::sniffio_thread_local(py)?;
+        let previous = library.getattr(intern!(py, "name"))?;
+        library.setattr(intern!(py, "name"), intern!(py, "trio"))?;
+        let ticked = guarded(py, || {
+            let found = match this.found.replace(py, Found::Nothing) {
+                Found::Events(set) => take_events(runner.get(), py, set)?,
+                Found::Done(found) => found,
+                Found::Nothing => false,
+            };
+            this.with_ticker(py, |ticker| ticker.proceed(runner, found))
+        });
+        library.setattr(intern!(py, "name"), previous)?;
+        match ticked {
+            Err(error) => this.finish(py, Err(error)),
+            Ok(()) if runner.get().living.get(py) == 0 => this.finish(py, Ok(())),
+            Ok(()) => this.prepare_next(slf),
+        }
+    }
+
+    /// Asks for a tick now, because host code has changed something.
+    fn force_tick(&self, py: Python<'_>) {
+        if self.scheduled.get(py) || self.finished.get(py) {
+            return;
+        }
+        self.scheduled.set(py, true);
+        if let Some(runner) = self.runner.get(py) {
+            runner.get().entry.wake();
+        }
+    }
+
+    /// Waits in the poller; runs in a worker thread.
+    fn _wait(&self, py: Python<'_>, timeout: f64) -> PyResult<()> {
+        let Some(runner) = self.runner.get(py) else { return Ok(()) };
+        let set = runner.get().poller.with(py, |poller| poller.as_mut()?.take_set());
+        let Some(mut set) = set else { return Ok(()) };
+        let waited = py.detach(|| set.wait(Duration::from_secs_f64(timeout)));
+        drop(self.found.replace(py, Found::Events(set)));
+        Ok(waited?)
+    }
+
+    /// Hands a worker thread's result to the host's thread; runs in the worker thread.
+    fn _deliver(slf: &Bound<'_, Self>, outcome: &Bound<'_, PyAny>) -> PyResult<()> {
+        let py = slf.py();
+        let resume = slf.getattr(intern!(py, "_resume"))?;
+        let resume = imports::partial(py)?.call1((resume, outcome))?;
+        slf.get().schedule_threadsafe.bind(py).call1((resume,))?;
+        Ok(())
+    }
+
+    /// The tick after a wait in a worker thread.
+    fn _resume(slf: &Bound<'_, Self>, outcome: &Bound<'_, PyAny>) -> PyResult<()> {
+        let py = slf.py();
+        slf.get().scheduled.set(py, true);
+        if let Err(error) = outcome.call_method0(intern!(py, "unwrap")) {
+            let error = crate::interop::errors::internal_error(py, error);
+            return slf.get().finish(py, Err(error));
+        }
+        Self::tick(slf)
+    }
+
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        self.trace(visit)
+    }
+
+    fn __clear__(&self) {
+        self.release();
+    }
+}
+
+impl GuestRun {
+    /// Works with the ticker out of its cell, because ticks run Python code.
+    fn with_ticker<T>(
+        &self,
+        py: Python<'_>,
+        work: impl FnOnce(&mut Ticker) -> PyResult<T>,
+    ) -> PyResult<T> {
+        let mut ticker = self.ticker.take(py).unwrap_or_else(Ticker::new);
+        let result = work(&mut ticker);
+        drop(self.ticker.replace(py, Some(ticker)));
+        result
+    }
+
+    /// Finds out how long the poller may sleep and arranges for the next tick.
+    fn prepare_next(&self, slf: &Bound<'_, Self>) -> PyResult<()> {
+        let py = slf.py();
+        let Some(runner) = self.runner.get(py) else { return Ok(()) };
+        let run = runner.get();
+        let looked = guarded(py, || {
+            self.with_ticker(py, |ticker| {
+                let timeout = ticker.prepare(run, py)?;
+                Ok((timeout, ticker.look(run, py)?))
+            })
+        });
+        let (timeout, found) = match looked {
+            Ok(looked) => looked,
+            Err(error) => return self.finish(py, Err(error)),
+        };
+        if timeout <= 0.0 || found {
+            drop(self.found.replace(py, Found::Done(found)));
+            self.scheduled.set(py, true);
+            self.schedule.bind(py).call1((slf.getattr(intern!(py, "tick"))?,))?;
+            return Ok(());
+        }
+        self.scheduled.set(py, false);
+        let wait = imports::partial(py)?.call1((slf.getattr(intern!(py, "_wait"))?, timeout))?;
+        let deliver = slf.getattr(intern!(py, "_deliver"))?;
+        imports::start_thread_soon(py)?.call1((wait, deliver))?;
+        Ok(())
+    }
+
+    /// Ends the run and tells the host how it went.
+    fn finish(&self, py: Python<'_>, result: PyResult<()>) -> PyResult<()> {
+        self.finished.set(py, true);
+        let Some(runner) = self.runner.take(py) else { return Ok(()) };
+        drop(runner.get().guest.take(py));
+        let closed = self.close.bind(py).call0();
+        let outcome = match result.and(closed.map(|_| ())) {
+            Ok(()) => runner.get().main_outcome.get(py),
+            Err(error) => Some(to_object(py, Err(error))?),
+        };
+        let outcome = match outcome {
+            Some(outcome) => outcome,
+            None => to_object(py, Ok(py.None()))?,
+        };
+        self.done.bind(py).call1((outcome,))?;
+        Ok(())
+    }
+}
+
+impl Drop for GuestRun {
+    fn drop(&mut self) {
+        Python::attach(|py| {
+            if self.finished.get(py) || self.runner.take(py).is_none() {
+                return;
+            }
+            let text = c"Trio guest run got abandoned without properly finishing... weird stuff might happen";
+            if let Err(error) = PyErr::warn(py, &py.get_type::<PyRuntimeWarning>(), text, 1) {
+                error.write_unraisable(py, None);
+            }
+            if let Err(error) = self.close.bind(py).call0() {
+                error.write_unraisable(py, None);
+            }
+        });
+    }
+}

@@ -1,0 +1,115 @@
+//! One step: resume a task's coroutine in its context, and act on what comes out.
+
+use pyo3::exceptions::PyTypeError;
+use pyo3::panic::PanicException;
+use pyo3::prelude::*;
+use pyo3::types::PyTuple;
+
+use super::finish::finish;
+use crate::core::instruments::Hook;
+use crate::core::Runner;
+use crate::interop::context::EnteredContext;
+use crate::interop::coroutine::{resume, throw, Resumed};
+use crate::interop::errors::internal_error;
+use crate::task::{deliver_pending, reschedule, Resume, Task};
+use crate::trap::{Request, Trap};
+
+/// Runs one step of a task that was taken from the run queue.
+///
+/// # Errors
+/// Only if the loop itself cannot go on; what the task raises is the task's outcome.
+pub fn step(runner: &Bound<'_, Runner>, task: &Bound<'_, Task>) -> PyResult<()> {
+    let py = runner.py();
+    let run = runner.get();
+    let instruments = run.instruments.get();
+    if instruments.watch(py, Hook::BeforeTaskStep) {
+        instruments.notify(py, Hook::BeforeTaskStep, &PyTuple::new(py, [task])?);
+    }
+    let resumed = resume_task(run, task)?;
+    match resumed {
+        Resumed::Yielded(message) => match message.bind(py).cast_exact::<Trap>() {
+            Ok(trap) => obey(task, trap)?,
+            Err(_) => refuse(task, message)?,
+        },
+        Resumed::Returned(value) => finish(runner, task, Ok(value))?,
+        Resumed::Raised(error) if error.is_instance_of::<PanicException>(py) => {
+            return Err(internal_error(py, error));
+        }
+        Resumed::Raised(error) => finish(runner, task, Err(error))?,
+    }
+    if instruments.watch(py, Hook::AfterTaskStep) {
+        instruments.notify(py, Hook::AfterTaskStep, &PyTuple::new(py, [task])?);
+    }
+    Ok(())
+}
+
+#[inline]
+fn resume_task(run: &Runner, task: &Bound<'_, Task>) -> PyResult<Resumed> {
+    let py = task.py();
+    let this = task.get();
+    this.schedule_points.set(py, this.schedule_points.get(py) + 1);
+    this.scheduled.set(py, false);
+    let (Some(coroutine), Some(context)) = (this.coroutine.get(py), this.context.get(py)) else {
+        return Ok(Resumed::Returned(py.None()));
+    };
+    let coroutine = coroutine.into_bound(py);
+    let old = run.current.replace(py, Some(task.clone().unbind()));
+    drop(old);
+    let resumed = {
+        let _entered = EnteredContext::enter(context.into_bound(py))?;
+        if this.throws.get(py) {
+            this.throws.set(py, false);
+            match this.inbox.take(py) {
+                Resume::Error(error) => {
+                    throw(&coroutine, PyErr::from_value(error.into_bound(py).into_any()))
+                }
+                _ => resume(&coroutine),
+            }
+        } else {
+            resume(&coroutine)
+        }
+    };
+    drop(run.current.take(py));
+    Ok(resumed)
+}
+
+/// Does what a trap asks for.
+#[inline]
+fn obey(task: &Bound<'_, Task>, trap: &Bound<'_, Trap>) -> PyResult<()> {
+    let py = task.py();
+    match trap.get().request {
+        Request::Checkpoint => reschedule(task, Resume::Nothing),
+        Request::Park => {
+            task.get().count_cancel_point(py);
+            task.get().armed.set(py, true);
+            if task.get().has_pending_interruption(py) {
+                deliver_pending(task)?;
+            }
+            Ok(())
+        }
+        Request::Detach => {
+            let runner = task.get().runner.bind(py);
+            let outcome = trap.get().outcome.as_ref().map(|outcome| outcome.bind(py));
+            let unwrapped = match outcome {
+                Some(outcome) => outcome.call_method0(pyo3::intern!(py, "unwrap")),
+                None => Ok(py.None().into_bound(py)),
+            };
+            finish(runner, task, unwrapped.map(Bound::unbind))
+        }
+    }
+}
+
+/// The task has yielded something that the loop does not know: tell it.
+#[cold]
+fn refuse(task: &Bound<'_, Task>, message: Py<PyAny>) -> PyResult<()> {
+    let py = task.py();
+    let shown = message.bind(py).repr()?;
+    let error = PyTypeError::new_err(format!(
+        "trio.run received unrecognized yield message {shown}. Are you trying to use a library \
+         written for some other framework like asyncio? That won't work without some kind of \
+         compatibility shim."
+    ));
+    drop(message);
+    task.get().throws.set(py, true);
+    reschedule(task, Resume::Error(error.into_value(py)))
+}

@@ -1,0 +1,259 @@
+//! One tick: timeout, poll, deadlines, calm, batch.
+//!
+//! The tick is cut in two at the poll, so that a guest run can wait for events elsewhere:
+//! [`prepare`] says how long the poller may sleep, [`proceed`] acts on what it found and runs the
+//! batch.
+//!
+//! While tasks are runnable the poll is only a look at what is ready, and costs more than a whole
+//! step. It is then done once per [`STEPS_PER_POLL`] steps or [`POLL_INTERVAL`], whichever comes
+//! first, unless an instrument watches.
+
+use std::time::{Duration, Instant};
+
+use pyo3::intern;
+use pyo3::prelude::*;
+use pyo3::types::{PyList, PyTuple};
+
+use super::step::step;
+use crate::cancel::CancelScope;
+use crate::core::instruments::Hook;
+use crate::core::poller::PollSet;
+use crate::core::{Due, Runner};
+use crate::task::{reschedule, Resume, Task};
+use crate::wake::wake_entry_task;
+
+/// The longest sleep of the poller, in seconds: a day.
+const MAX_TIMEOUT: f64 = 86400.0;
+/// How many steps may pass between two looks at the poller.
+const STEPS_PER_POLL: usize = 16;
+/// How much time may pass between two looks at the poller.
+const POLL_INTERVAL: Duration = Duration::from_micros(500);
+
+/// What to do if nothing happens during the poll.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum OnCalm {
+    Nothing,
+    WakeIdleWaiters,
+    AutojumpClock,
+}
+
+/// What a tick has to remember across the poll, and the loop across ticks.
+pub struct Ticker {
+    on_calm: OnCalm,
+    timeout: f64,
+    steps_since_poll: usize,
+    last_poll: Instant,
+}
+
+impl Ticker {
+    /// For a loop that has not polled yet.
+    pub fn new() -> Self {
+        Self {
+            on_calm: OnCalm::Nothing,
+            timeout: 0.0,
+            steps_since_poll: 0,
+            last_poll: Instant::now(),
+        }
+    }
+
+    /// The first half of a tick: how many seconds may the poller sleep?
+    pub fn prepare(&mut self, runner: &Runner, py: Python<'_>) -> PyResult<f64> {
+        wake_entry_task(py, runner)?;
+        self.on_calm = OnCalm::Nothing;
+        self.timeout = 0.0;
+        if runner.queue.with(py, |queue| queue.is_empty()) {
+            let next = runner.deadlines.with(py, |heap| heap.next());
+            self.timeout = match next {
+                Some(deadline) => runner.clock.sleep_time(py, deadline)?.clamp(0.0, MAX_TIMEOUT),
+                None => MAX_TIMEOUT,
+            };
+            self.plan_for_calm(runner, py);
+        }
+        let instruments = runner.instruments.get();
+        if instruments.watch(py, Hook::BeforeIoWait) {
+            instruments.notify(py, Hook::BeforeIoWait, &PyTuple::new(py, [self.timeout])?);
+        }
+        Ok(self.timeout)
+    }
+
+    fn plan_for_calm(&mut self, runner: &Runner, py: Python<'_>) {
+        if let Some(cushion) = runner.idle.with(py, |idle| idle.lowest_cushion()) {
+            if cushion < self.timeout {
+                self.timeout = cushion;
+                self.on_calm = OnCalm::WakeIdleWaiters;
+            }
+        } else if runner.autojump_threshold.get(py) < self.timeout {
+            self.timeout = runner.autojump_threshold.get(py);
+            self.on_calm = OnCalm::AutojumpClock;
+        }
+    }
+
+    /// Polls, where a poll is due, and lets go of the interpreter lock if that can take time.
+    pub fn poll(&mut self, runner: &Runner, py: Python<'_>) -> PyResult<bool> {
+        if self.timeout <= 0.0 && !self.poll_is_due(runner, py) {
+            return Ok(false);
+        }
+        self.steps_since_poll = 0;
+        let Some(mut set) = runner.poller.with(py, |poller| poller.as_mut()?.take_set()) else {
+            return Ok(false);
+        };
+        let timeout = Duration::from_secs_f64(self.timeout);
+        let waited = if timeout.is_zero() {
+            set.wait(timeout)
+        } else {
+            py.detach(|| set.wait(timeout))
+        };
+        self.last_poll = Instant::now();
+        let found = take_events(runner, py, set)?;
+        waited?;
+        py.check_signals()?;
+        Ok(found)
+    }
+
+    /// Looks at what is ready now, without waiting; for guest runs.
+    pub fn look(&mut self, runner: &Runner, py: Python<'_>) -> PyResult<bool> {
+        let timeout = std::mem::replace(&mut self.timeout, 0.0);
+        let found = self.poll(runner, py);
+        self.timeout = timeout;
+        found
+    }
+
+    fn poll_is_due(&self, runner: &Runner, py: Python<'_>) -> bool {
+        self.steps_since_poll >= STEPS_PER_POLL
+            || runner.instruments.get().watch_io(py)
+            || runner.queue.with(py, |queue| queue.is_empty())
+            || self.last_poll.elapsed() >= POLL_INTERVAL
+    }
+
+    /// The second half of a tick; `found` says whether the poll had events.
+    pub fn proceed(&mut self, runner: &Bound<'_, Runner>, found: bool) -> PyResult<()> {
+        let py = runner.py();
+        let run = runner.get();
+        let instruments = run.instruments.get();
+        if instruments.watch(py, Hook::AfterIoWait) {
+            instruments.notify(py, Hook::AfterIoWait, &PyTuple::new(py, [self.timeout])?);
+        }
+        wake_entry_task(py, run)?;
+        let expired = expire_deadlines(run, py)?;
+        if self.on_calm != OnCalm::Nothing && !found && !expired {
+            self.act_on_calm(run, py)?;
+        }
+        self.run_batch(runner)
+    }
+
+    fn act_on_calm(&self, run: &Runner, py: Python<'_>) -> PyResult<()> {
+        if !run.queue.with(py, |queue| queue.is_empty()) {
+            return Ok(());
+        }
+        if self.on_calm == OnCalm::AutojumpClock {
+            run.clock.object(py).bind(py).call_method0(intern!(py, "_autojump"))?;
+            return Ok(());
+        }
+        let waiters = run.idle.with(py, |idle| idle.take_lowest());
+        waiters.into_iter().try_for_each(|task| reschedule(task.bind(py), Resume::Nothing))
+    }
+
+    fn run_batch(&mut self, runner: &Bound<'_, Runner>) -> PyResult<()> {
+        let py = runner.py();
+        let run = runner.get();
+        if let Some(task) = run.queue.with(py, |queue| queue.take_single()) {
+            self.steps_since_poll += 1;
+            return step(runner, task.bind(py));
+        }
+        let batch = run.queue.with(py, |queue| queue.take_batch());
+        self.steps_since_poll += batch.len();
+        let mut batch = Batch { runner, tasks: shuffled(run, py, batch)?, at: 0 };
+        while let Some(task) = batch.next() {
+            step(runner, task.bind(py))?;
+        }
+        Ok(())
+    }
+}
+
+/// A batch under way. If a step fails, what has not run goes back into the queue, so that nothing is
+/// lost before the run is torn down.
+struct Batch<'a, 'py> {
+    runner: &'a Bound<'py, Runner>,
+    tasks: Vec<Py<Task>>,
+    at: usize,
+}
+
+impl Batch<'_, '_> {
+    fn next(&mut self) -> Option<Py<Task>> {
+        let task = self.tasks.get(self.at)?.clone_ref(self.runner.py());
+        self.at += 1;
+        Some(task)
+    }
+}
+
+impl Drop for Batch<'_, '_> {
+    fn drop(&mut self) {
+        let py = self.runner.py();
+        let mut tasks = std::mem::take(&mut self.tasks);
+        let rest = tasks.split_off(self.at.min(tasks.len()));
+        tasks.clear();
+        self.runner.get().queue.with(py, |queue| {
+            queue.recycle(tasks);
+            for task in rest {
+                queue.push(task);
+            }
+        });
+    }
+}
+
+/// Reads the events of a poll and makes the tasks runnable that waited for them.
+pub fn take_events(runner: &Runner, py: Python<'_>, set: Box<PollSet>) -> PyResult<bool> {
+    let found = !set.is_empty();
+    let mut woken = Vec::new();
+    let unused = runner.poller.with(py, |poller| match poller {
+        Some(poller) => {
+            poller.put_set(set, &mut woken);
+            None
+        }
+        None => Some(set),
+    });
+    drop(unused);
+    for task in woken {
+        reschedule(task.bind(py), Resume::Nothing)?;
+    }
+    Ok(found)
+}
+
+/// Lets everything happen that is due.
+fn expire_deadlines(run: &Runner, py: Python<'_>) -> PyResult<bool> {
+    if run.deadlines.with(py, |heap| heap.is_empty()) {
+        return Ok(false);
+    }
+    let now = run.clock.now(py)?;
+    let mut expired = false;
+    while let Some(due) = run.deadlines.with(py, |heap| heap.pop_due(now)) {
+        expired = true;
+        match due {
+            Due::Scope(scope) => CancelScope::expire(scope.bind(py))?,
+            Due::Sleeper(task) => reschedule(task.bind(py), Resume::Nothing)?,
+        }
+    }
+    Ok(expired)
+}
+
+/// Puts a batch into the order in which it runs: by chance forwards or backwards, or shuffled by the
+/// seeded generator where a deterministic schedule is asked for.
+fn shuffled(run: &Runner, py: Python<'_>, mut batch: Vec<Py<Task>>) -> PyResult<Vec<Py<Task>>> {
+    if batch.len() < 2 {
+        return Ok(batch);
+    }
+    let namespace = run.options.namespace.bind(py);
+    let switch = namespace.get_item(intern!(py, "_ALLOW_DETERMINISTIC_SCHEDULING"))?;
+    let Some(random) = namespace.get_item(intern!(py, "_r"))? else { return Ok(batch) };
+    if switch.map_or(Ok(false), |switch| switch.is_truthy())? {
+        batch.sort_by_key(|task| task.get().number);
+        let order = PyList::new(py, batch)?;
+        random.call_method1(intern!(py, "shuffle"), (&order,))?;
+        return Ok(order.extract()?);
+    }
+    let chance: f64 = random.call_method0(intern!(py, "random"))?.extract()?;
+    if chance < 0.5 {
+        batch.reverse();
+    }
+    Ok(batch)
+}

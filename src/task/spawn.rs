@@ -1,0 +1,108 @@
+//! Making tasks out of async functions.
+
+use pyo3::prelude::*;
+use pyo3::types::PyTuple;
+
+use super::schedule::enqueue;
+use super::{Resume, Task};
+use crate::core::instruments::Hook;
+use crate::core::{Runner, TaskName};
+use crate::interop::cell::{LoopCell, LoopValue};
+use crate::interop::{context, coroutine, imports};
+use crate::kernel::NodeId;
+
+/// Everything that a new task needs to know.
+pub struct Birth<'a, 'py> {
+    pub function: &'a Bound<'py, PyAny>,
+    pub args: &'a Bound<'py, PyTuple>,
+    /// Keyword arguments, which only `Nursery.start` has (`task_status`).
+    pub kwargs: Option<&'a Bound<'py, pyo3::types::PyDict>>,
+    /// What the task is to be named after, if not after its function.
+    pub name: Option<&'a Bound<'py, PyAny>>,
+    /// The scope that it is in.
+    pub scope: NodeId,
+    /// The nursery that it is in; none for the root task.
+    pub nursery: Option<Py<PyAny>>,
+    /// Is its code protected from Ctrl-C?
+    pub protected: bool,
+    /// The context to run in, instead of a copy of the current one.
+    pub context: Option<Bound<'py, PyAny>>,
+}
+
+/// Calls the async function and makes a runnable task of the coroutine.
+pub fn spawn<'py>(runner: &Bound<'py, Runner>, birth: Birth<'_, 'py>) -> PyResult<Bound<'py, Task>> {
+    let py = runner.py();
+    let coroutine = call_async(birth.function, birth.args, birth.kwargs)?;
+    let context = match birth.context {
+        Some(context) => context,
+        None => context::copy_current(py)?,
+    };
+    let name = TaskName::derive(birth.function, birth.name)?;
+    let run = runner.get();
+    let number = run.spawned.get(py);
+    run.spawned.set(py, number + 1);
+    let task = Bound::new(
+        py,
+        Task {
+            runner: runner.clone().unbind(),
+            coroutine: LoopCell::new(Some(coroutine.unbind())),
+            context: LoopCell::new(Some(context.unbind())),
+            name: LoopCell::new(Some(name)),
+            number,
+            inbox: LoopCell::new(Resume::Nothing),
+            plan: LoopCell::new(None),
+            armed: LoopValue::new(false),
+            scheduled: LoopValue::new(true),
+            throws: LoopValue::new(false),
+            node: LoopValue::new(None),
+            parent_nursery: LoopCell::new(birth.nursery),
+            eventual_nursery: LoopCell::new(None),
+            nursery_slot: LoopValue::new(u64::MAX),
+            child_nurseries: LoopCell::new(Vec::new()),
+            protected: birth.protected,
+            breaks: LoopCell::new(Vec::new()),
+            breaker_slot: LoopValue::new(u64::MAX),
+            sleep_data: LoopCell::new(None),
+            schedule_points: LoopValue::new(0),
+            cancel_points: LoopValue::new(0),
+        },
+    )?;
+    let leaf = task.clone().unbind();
+    let node = run.scopes.with(py, |tree| tree.add_task(birth.scope, leaf));
+    task.get().node.set(py, Some(node));
+    run.living.set(py, run.living.get(py) + 1);
+    Ok(task)
+}
+
+impl Task {
+    /// Announces a new task to the instruments and queues it.
+    pub fn launch(task: &Bound<'_, Self>) -> PyResult<()> {
+        let py = task.py();
+        let instruments = task.get().runner.get().instruments.get();
+        if instruments.watch(py, Hook::TaskSpawned) {
+            instruments.notify(py, Hook::TaskSpawned, &PyTuple::new(py, [task])?);
+        }
+        enqueue(task)
+    }
+}
+
+/// Calls `function` and makes sure that the result is a coroutine, with advice where it is not.
+fn call_async<'py>(
+    function: &Bound<'py, PyAny>,
+    args: &Bound<'py, PyTuple>,
+    kwargs: Option<&Bound<'py, pyo3::types::PyDict>>,
+) -> PyResult<Bound<'py, PyAny>> {
+    let py = function.py();
+    let result = match function.call(args, kwargs) {
+        Ok(result) => result,
+        Err(error) if error.is_instance_of::<pyo3::exceptions::PyTypeError>(py) => {
+            imports::explain_call_error(py)?.call1((function, args, error.value(py)))?;
+            return Err(error);
+        }
+        Err(error) => return Err(error),
+    };
+    if coroutine::is_native_coroutine(&result) {
+        return Ok(result);
+    }
+    imports::as_coroutine(py)?.call1((function, result))
+}

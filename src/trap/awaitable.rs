@@ -1,0 +1,247 @@
+//! Native awaitables: coroutine objects whose body is a [`Leaf`].
+//!
+//! What Trio's functions return when they are not `async def`: an object that can be awaited once,
+//! behaves like a coroutine where users can tell (`send`, `throw`, `close`, a warning if it is never
+//! awaited), and is resumed by the interpreter through its iterator slot.
+//!
+//! States: new, suspended, running (the leaf is out of the cell), done. The leaf is moved out while it
+//! runs, so that it may call Python freely.
+
+use pyo3::exceptions::{PyGeneratorExit, PyRuntimeError, PyRuntimeWarning, PyStopIteration};
+use pyo3::prelude::*;
+use pyo3::types::PyType;
+use pyo3::{intern, PyTraverseError, PyVisit};
+
+use super::{Request, Trap};
+use crate::interop::cell::LoopCell;
+use crate::interop::coroutine::return_value;
+use crate::interop::gc::Trace;
+
+/// What came of polling a leaf.
+#[must_use]
+pub enum Poll {
+    /// Yield a trap; the next poll comes when the task runs again.
+    Trap(Request),
+    /// Done, with `None`.
+    Ready,
+    /// Done, with a value.
+    Value(Py<PyAny>),
+}
+
+/// One native asynchronous operation.
+pub trait Leaf: Send + Sync {
+    /// Goes on with the operation; `turn` counts the polls so far.
+    fn poll(&mut self, py: Python<'_>, turn: u32) -> PyResult<Poll>;
+
+    /// Something is thrown in where the operation is suspended. Unless a leaf has obligations, it
+    /// just ends with the error.
+    fn throw(&mut self, py: Python<'_>, error: PyErr) -> PyResult<Poll> {
+        let _ = py;
+        Err(error)
+    }
+
+    /// Shows the collector what the leaf holds.
+    fn trace(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        let _ = visit;
+        Ok(())
+    }
+}
+
+#[derive(Default)]
+enum State {
+    New(Box<dyn Leaf>),
+    Suspended(Box<dyn Leaf>, u32),
+    Running,
+    #[default]
+    Done,
+}
+
+/// The coroutine object around a leaf.
+#[pyclass(frozen, weakref, module = "trio", name = "coroutine")]
+pub struct Awaitable {
+    state: LoopCell<State>,
+    name: &'static str,
+}
+
+impl Awaitable {
+    /// An awaitable of the function `name` that runs `leaf` when it is awaited.
+    #[inline]
+    pub fn new(name: &'static str, leaf: impl Leaf + 'static) -> Self {
+        Self { state: LoopCell::new(State::New(Box::new(leaf))), name }
+    }
+
+    /// Polls the leaf, or throws `error` into it.
+    fn advance(&self, py: Python<'_>, error: Option<PyErr>) -> PyResult<Poll> {
+        let (mut leaf, turn) = match self.state.replace(py, State::Running) {
+            State::New(leaf) => (leaf, 0),
+            State::Suspended(leaf, turn) => (leaf, turn),
+            State::Running => {
+                return Err(PyRuntimeError::new_err("coroutine is being awaited already"));
+            }
+            State::Done => {
+                drop(self.state.take(py));
+                return Err(PyRuntimeError::new_err("cannot reuse already awaited coroutine"));
+            }
+        };
+        let result = match error {
+            None => leaf.poll(py, turn),
+            Some(error) if turn == 0 => Err(error),
+            Some(error) => leaf.throw(py, error),
+        };
+        let next = match &result {
+            Ok(Poll::Trap(_)) => State::Suspended(leaf, turn + 1),
+            _ => {
+                drop(leaf);
+                State::Done
+            }
+        };
+        drop(self.state.replace(py, next));
+        result
+    }
+
+    /// The result of a poll in terms of the iterator protocol.
+    #[inline]
+    fn hand_over(py: Python<'_>, poll: Poll) -> PyResult<Option<Py<Trap>>> {
+        match poll {
+            Poll::Trap(request) => Trap::shared(py, request).map(Some),
+            Poll::Ready => Ok(None),
+            Poll::Value(value) => Err(return_value(py, value)),
+        }
+    }
+}
+
+#[pymethods]
+impl Awaitable {
+    fn __await__(slf: Py<Self>) -> Py<Self> {
+        slf
+    }
+
+    fn __iter__(slf: Py<Self>) -> Py<Self> {
+        slf
+    }
+
+    fn __next__(&self, py: Python<'_>) -> PyResult<Option<Py<Trap>>> {
+        let poll = self.advance(py, None)?;
+        Self::hand_over(py, poll)
+    }
+
+    /// Resumes the operation. The value is ignored.
+    fn send(&self, py: Python<'_>, value: &Bound<'_, PyAny>) -> PyResult<Py<Trap>> {
+        let _ = value;
+        let poll = self.advance(py, None)?;
+        Self::hand_over(py, poll)?.ok_or_else(|| PyStopIteration::new_err(()))
+    }
+
+    /// Raises an exception where the operation is suspended.
+    #[pyo3(signature = (typ, val = None, tb = None, /))]
+    fn throw(
+        &self,
+        py: Python<'_>,
+        typ: Bound<'_, PyAny>,
+        val: Option<Bound<'_, PyAny>>,
+        tb: Option<Bound<'_, PyAny>>,
+    ) -> PyResult<Py<Trap>> {
+        let exception = match typ.cast_into::<PyType>() {
+            Ok(class) => match val {
+                Some(value) if value.is_instance(&class)? => value,
+                Some(value) => class.call1((value,))?,
+                None => class.call0()?,
+            },
+            Err(error) => error.into_inner(),
+        };
+        if let Some(traceback) = tb {
+            exception.setattr(intern!(py, "__traceback__"), traceback)?;
+        }
+        let poll = self.advance(py, Some(PyErr::from_value(exception)))?;
+        Self::hand_over(py, poll)?.ok_or_else(|| PyStopIteration::new_err(()))
+    }
+
+    /// Ends the operation where it is suspended.
+    fn close(&self, py: Python<'_>) -> PyResult<()> {
+        let untouched = self.state.with(py, |state| match state {
+            State::New(_) => Some(std::mem::take(state)),
+            State::Done => Some(State::Done),
+            _ => None,
+        });
+        if let Some(state) = untouched {
+            drop(state);
+            return Ok(());
+        }
+        match self.advance(py, Some(PyGeneratorExit::new_err(()))) {
+            Ok(Poll::Trap(_)) => Err(PyRuntimeError::new_err("coroutine ignored GeneratorExit")),
+            Ok(_) => Ok(()),
+            Err(error)
+                if error.is_instance_of::<PyGeneratorExit>(py)
+                    || error.is_instance_of::<PyStopIteration>(py) =>
+            {
+                Ok(())
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    #[getter]
+    fn __name__(&self) -> &'static str {
+        self.name.rsplit('.').next().unwrap_or(self.name)
+    }
+
+    #[getter]
+    fn __qualname__(&self) -> &'static str {
+        self.name
+    }
+
+    #[getter]
+    fn cr_frame(&self) -> Option<Py<PyAny>> {
+        None
+    }
+
+    #[getter]
+    fn cr_await(&self) -> Option<Py<PyAny>> {
+        None
+    }
+
+    #[getter]
+    fn cr_code(&self) -> Option<Py<PyAny>> {
+        None
+    }
+
+    #[getter]
+    fn cr_running(&self, py: Python<'_>) -> bool {
+        self.state.with(py, |state| matches!(state, State::Running))
+    }
+
+    fn __repr__(slf: &Bound<'_, Self>) -> String {
+        format!("<coroutine object {} at {:#x}>", slf.get().name, slf.as_ptr() as usize)
+    }
+
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        let visited = self.state.inspect(visit, |state| match state {
+            State::New(leaf) | State::Suspended(leaf, _) => leaf.trace(visit),
+            State::Running | State::Done => Ok(()),
+        });
+        visited.unwrap_or(Ok(()))
+    }
+
+    fn __clear__(&self) {
+        drop(self.state.take_unused());
+    }
+}
+
+impl Drop for Awaitable {
+    fn drop(&mut self) {
+        if matches!(self.state.take_unused(), Some(State::New(_))) {
+            warn_never_awaited(self.name);
+        }
+    }
+}
+
+#[cold]
+fn warn_never_awaited(name: &str) {
+    Python::attach(|py| {
+        let text = format!("coroutine '{name}' was never awaited\0");
+        let Ok(text) = std::ffi::CString::from_vec_with_nul(text.into_bytes()) else { return };
+        if let Err(error) = PyErr::warn(py, &py.get_type::<PyRuntimeWarning>(), &text, 1) {
+            error.write_unraisable(py, None);
+        }
+    });
+}
