@@ -94,8 +94,6 @@ class UDPPacket(NamedTuple):
     destination: UDPEndpoint
     payload: bytes
 
-    __attrs_attrs__ = tuple(_Field(name, name) for name in ("source", "destination", "payload"))
-
     def __repr__(self) -> str:
         return (
             f"UDPPacket(source={self.source!r}, destination={self.destination!r}, "
@@ -105,6 +103,9 @@ class UDPPacket(NamedTuple):
     def reply(self, payload: bytes) -> UDPPacket:
         """Return a packet with this payload for the way back."""
         return UDPPacket(self.destination, self.source, payload)
+
+
+setattr(UDPPacket, "__attrs_attrs__", tuple(_Field(name, name) for name in UDPPacket._fields))
 
 
 @final
