@@ -258,7 +258,8 @@ class DTLSEndpoint:
     def _ensure_receive_loop(self) -> None:
         if not self._receive_loop_runs:
             self._receive_loop_runs = True
-            _core.spawn_system_task(_receive_loop, ref(self), self.socket)
+            this: ReferenceType[DTLSEndpoint] = ref(self)
+            _core.spawn_system_task(_receive_loop, this, self.socket)
 
     def _install(self, channel: DTLSChannel) -> None:
         predecessor = self._channels.get(channel.peer_address)

@@ -32,6 +32,7 @@ from ._abc import Channel
 from ._channel import open_memory_channel
 from ._dtls_flight import Handshake
 from ._dtls_wire import is_handshake_untrusted
+from ._record import record
 from ._ssl import NeedHandshakeError
 from ._sync import Lock
 from ._timeouts import move_on_after
@@ -63,6 +64,7 @@ def _payload_sizes(sock: SocketType) -> tuple[int, int]:
     return usual - headers, guaranteed - headers
 
 
+@record
 class DTLSChannelStatistics:
     """What `DTLSChannel.statistics` returns; immutable, compares by value.
 
@@ -71,36 +73,7 @@ class DTLSChannelStatistics:
           and were thrown away because nobody called `DTLSChannel.receive` in time.
     """
 
-    __slots__ = ("incoming_packets_dropped_in_trio",)
-
     incoming_packets_dropped_in_trio: int
-
-    def __init__(self, incoming_packets_dropped_in_trio: int) -> None:
-        object.__setattr__(
-            self, "incoming_packets_dropped_in_trio", incoming_packets_dropped_in_trio
-        )
-
-    def __setattr__(self, name: str, value: object) -> None:
-        raise AttributeError("can't set attribute")
-
-    def __delattr__(self, name: str) -> None:
-        raise AttributeError("can't set attribute")
-
-    def __eq__(self, other: object) -> bool:
-        if other.__class__ is not self.__class__:
-            return NotImplemented
-        assert isinstance(other, DTLSChannelStatistics)
-        return self.incoming_packets_dropped_in_trio == other.incoming_packets_dropped_in_trio
-
-    def __hash__(self) -> int:
-        return hash((DTLSChannelStatistics, self.incoming_packets_dropped_in_trio))
-
-    def __repr__(self) -> str:
-        dropped = self.incoming_packets_dropped_in_trio
-        return f"DTLSChannelStatistics(incoming_packets_dropped_in_trio={dropped!r})"
-
-    def __reduce__(self) -> tuple[type[DTLSChannelStatistics], tuple[int]]:
-        return DTLSChannelStatistics, (self.incoming_packets_dropped_in_trio,)
 
 
 @final

@@ -14,12 +14,12 @@ is the second shape plus somebody to carry the bytes::
                                  v            |
                                  transport_stream
 
-A connection moves through these states, kept in ``_Tls``:
+A connection moves through these states, kept in `_ssl_engine`:
 
 * *fresh*: nothing was said yet.  The first call that needs the peer performs the handshake, and
   calls that come meanwhile wait for its end.
 * *established*: one task may send while another one receives.
-* *faulty*: ``_Tls.fault`` holds the exception class that every further call raises, either
+* *faulty*: ``Engine.fault`` holds the exception class that every further call raises, either
   `trio.BrokenResourceError` (the two ends no longer agree about the byte stream) or
   `trio.ClosedResourceError` (we closed it, or handed the transport back).  Closed replaces broken,
   never the other way round.
@@ -34,9 +34,9 @@ and rests on two rules:
    task could have fed those bytes to OpenSSL meanwhile and the read would wait for bytes that the
    peer has no reason to send.
 
-Each carrier works for one task at a time, in ``_Turn`` order: ciphertext is taken out of ``outgoing``
-by whoever holds the turn and goes out in the order in which OpenSSL made it.  The calls themselves
-are guarded by plain flags, so a call that meets no other pays for no lock at all.
+Each carrier works for one task at a time.  Whoever has its turn to write takes all of ``outgoing``, so
+ciphertext goes out in the order in which OpenSSL made it.  The calls themselves are guarded by plain
+flags, and a call that meets no other pays for no lock at all.
 
 Every public coroutine is a checkpoint.  Where the transport is used its own checkpoint does the job.
 Where cleartext is waiting already the checkpoint comes *before* OpenSSL is asked for it, so that a
@@ -52,11 +52,11 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from . import _core
 from ._abc import Listener, Stream
 from ._highlevel_generic import aclose_forcefully
+from ._ssl_engine import Engine
 from ._util import final
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import NoReturn
 
     from typing_extensions import TypeVarTuple, Unpack
 
@@ -108,119 +108,6 @@ def _is_eof(exc: BaseException | None) -> bool:
         return True
     # Some combinations of OpenSSL 3 and Python use the general class with this reason.
     return isinstance(exc, ssl.SSLError) and exc.reason == "UNEXPECTED_EOF_WHILE_READING"
-
-
-class _Turn:
-    """A job for one task at a time, free of charge until two tasks want it at once.
-
-    ``taken`` is read and set by the tasks themselves, with no await in between; the one that set it
-    calls `release`.  `wait` returns when the turn *was* released: somebody else may have been quicker.
-    """
-
-    __slots__ = ("_lot", "taken")
-
-    def __init__(self) -> None:
-        self.taken = False
-        self._lot: _core.ParkingLot | None = None
-
-    async def wait(self) -> None:
-        if self._lot is None:
-            self._lot = _core.ParkingLot()
-        await self._lot.park()
-
-    def release(self) -> None:
-        self.taken = False
-        if self._lot is not None:
-            self._lot.unpark_all()
-
-
-class _Tls:
-    """The TLS engine, its two buffers, and what the running calls must know of each other.
-
-    Only the methods of the SSLStream that owns it touch this.  It is an object of its own because
-    assignments on SSLStream pass through ``__setattr__``, which would slow every call down.
-    """
-
-    __slots__ = (
-        "drained",
-        "established",
-        "fault",
-        "incoming",
-        "outgoing",
-        "postponed",
-        "reading",
-        "receiving",
-        "sending",
-        "shaking",
-        "ssl_object",
-        "torn",
-        "writing",
-    )
-
-    def __init__(
-        self,
-        context: ssl.SSLContext,
-        server_side: bool,
-        server_hostname: str | None,
-    ) -> None:
-        self.incoming = ssl.MemoryBIO()
-        self.outgoing = ssl.MemoryBIO()
-        self.ssl_object = context.wrap_bio(
-            self.incoming,
-            self.outgoing,
-            server_side=server_side,
-            server_hostname=server_hostname,
-        )
-        # What every further call raises; None while the connection is usable.
-        self.fault: type[Exception] | None = None
-        self.established = False
-        # A public call of this direction is running (SSLStream allows one of each).
-        self.sending = False
-        self.receiving = False
-        # Who talks to the transport, and who performs the handshake.
-        self.writing = _Turn()
-        self.reading = _Turn()
-        self.shaking = _Turn()
-        # A transport write failed halfway, the peer may have got a part of a record.
-        self.torn = False
-        # Reading would certainly ask for more bytes.  May be False in doubt, never True in doubt.
-        self.drained = False
-        # Made during the handshake, to be sent in front of whatever is sent next.
-        self.postponed = b""
-
-    def spoil(self) -> None:
-        if self.fault is None:
-            self.fault = _core.BrokenResourceError
-
-    def shake_hands(self) -> None:
-        """One attempt at the handshake (raises SSLWantReadError until it is complete)."""
-        self.ssl_object.do_handshake()
-        # A TLS 1.3 server is done when it has heard from the client and then volunteers session
-        # tickets, which nobody waits for.  A client that only ever sends would leave them unread in
-        # the transport, where they can block us, or turn the client's close into a connection reset
-        # that eats data.  So they go out together with our first data, when the client must read.
-        if self.ssl_object.server_side and self.ssl_object.version() == "TLSv1.3":
-            self.postponed = self.outgoing.read()
-
-    def read(self, max_bytes: int) -> bytes:
-        """Decrypt up to ``max_bytes``; ``b""`` when the peer has said goodbye."""
-        try:
-            data = self.ssl_object.read(max_bytes)
-        except ssl.SSLZeroReturnError:
-            # The same news as an empty result, in the case that we have said goodbye as well.
-            return b""
-        # More cleartext may hide in undecrypted records, or inside OpenSSL if we took only a part of
-        # the last one.  After a goodbye there is no more, but reading again must not wait for it.
-        if data and not self.incoming.pending:
-            self.drained = len(data) < max_bytes or not self.ssl_object.pending()
-        return data
-
-    def take_ciphertext(self) -> bytes:
-        ciphertext = self.outgoing.read()
-        if self.postponed:
-            ciphertext = self.postponed + ciphertext
-            self.postponed = b""
-        return ciphertext
 
 
 @final
@@ -284,13 +171,13 @@ class SSLStream(Stream, Generic[T_Stream]):
             server_hostname = server_hostname.decode("ascii")
         self.transport_stream: T_Stream = transport_stream
         self._https_compatible = https_compatible
-        self._tls = _Tls(ssl_context, server_side, server_hostname)
-        self._ssl_object = self._tls.ssl_object
+        self._engine = Engine(ssl_context, server_side, server_hostname)
+        self._ssl_object = self._engine.ssl_object
 
     def __getattr__(self, name: str) -> Any:
         if name not in _FORWARDED:
             raise AttributeError(name)
-        if name in _FORWARDED_LATER and not self._tls.established:
+        if name in _FORWARDED_LATER and not self._engine.established:
             raise NeedHandshakeError(f"call do_handshake() before calling {name!r}")
         return getattr(self._ssl_object, name)
 
@@ -314,10 +201,10 @@ class SSLStream(Stream, Generic[T_Stream]):
           BrokenResourceError: the handshake fails now, or the connection was broken before.
           ClosedResourceError: this end is closed.
         """
-        tls = self._tls
-        if tls.fault is not None:
-            raise tls.fault
-        if tls.established:
+        engine = self._engine
+        if engine.fault is not None:
+            raise engine.fault
+        if engine.established:
             await _core.checkpoint()
         else:
             await self._begin()
@@ -341,37 +228,37 @@ class SSLStream(Stream, Generic[T_Stream]):
           BusyResourceError: another task is receiving.
           ClosedResourceError: this end is closed.
         """
-        tls = self._tls
-        if tls.fault is not None:
-            raise tls.fault
-        if tls.receiving:
+        engine = self._engine
+        if engine.fault is not None:
+            raise engine.fault
+        if engine.receiving:
             raise _core.BusyResourceError(_RECEIVING)
-        tls.receiving = True
+        engine.receiving = True
         try:
-            if not tls.established:
+            if not engine.established:
                 await self._begin()
             if max_bytes is None:
                 max_bytes = RECORD_SIZE
             elif operator.index(max_bytes) < 1:
                 raise ValueError("max_bytes must be >= 1")
-            if not tls.drained:
+            if not engine.drained:
                 await _core.checkpoint()
             while True:
-                if tls.drained:
+                if engine.drained:
                     await self._fill()
                 try:
-                    return tls.read(max_bytes)
+                    return engine.read(max_bytes)
                 except ssl.SSLWantReadError:
-                    tls.drained = True
+                    engine.drained = True
                 except ssl.SSLError as exc:
-                    tls.spoil()
+                    engine.spoil()
                     raise _core.BrokenResourceError from exc
         except _core.BrokenResourceError as exc:
             if self._https_compatible and _is_eof(exc.__cause__):
                 return b""
             raise
         finally:
-            tls.receiving = False
+            engine.receiving = False
 
     async def send_all(self, data: bytes | bytearray | memoryview) -> None:
         """Encrypt ``data`` and hand all of it to the transport.  A checkpoint.
@@ -385,14 +272,14 @@ class SSLStream(Stream, Generic[T_Stream]):
           BusyResourceError: another task is sending or waiting to send.
           ClosedResourceError: this end is closed.
         """
-        tls = self._tls
-        if tls.fault is not None:
-            raise tls.fault
-        if tls.sending:
+        engine = self._engine
+        if engine.fault is not None:
+            raise engine.fault
+        if engine.sending:
             raise _core.BusyResourceError(_SENDING)
-        tls.sending = True
+        engine.sending = True
         try:
-            if not tls.established:
+            if not engine.established:
                 await self._begin()
             if not data:
                 # OpenSSL might take this for an end of file.
@@ -403,16 +290,16 @@ class SSLStream(Stream, Generic[T_Stream]):
                 await self._send_in_pieces(data)
                 return
             try:
-                tls.ssl_object.write(data)
+                engine.ssl_object.write(data)
             except ssl.SSLWantReadError:
-                await self._drive(tls.ssl_object.write, data)
+                await self._drive(engine.ssl_object.write, data)
             except ssl.SSLError as exc:
-                tls.spoil()
+                engine.spoil()
                 raise _core.BrokenResourceError from exc
             else:
                 await self._flush()
         finally:
-            tls.sending = False
+            engine.sending = False
 
     async def wait_send_all_might_not_block(self) -> None:
         """Wait until the transport is ready to send.  A checkpoint.
@@ -425,25 +312,25 @@ class SSLStream(Stream, Generic[T_Stream]):
           BusyResourceError: another task is sending or waiting to send.
           ClosedResourceError: this end is closed.
         """
-        tls = self._tls
-        if tls.fault is not None:
-            raise tls.fault
-        if tls.sending:
+        engine = self._engine
+        if engine.fault is not None:
+            raise engine.fault
+        if engine.sending:
             raise _core.BusyResourceError(_SENDING)
-        tls.sending = True
+        engine.sending = True
         try:
             # The receiving task may be sending, on behalf of OpenSSL.
-            while tls.writing.taken:
-                await tls.writing.wait()
-                if tls.fault is not None:
-                    raise tls.fault
-            tls.writing.taken = True
+            while engine.writing.taken:
+                await engine.writing.wait()
+                if engine.fault is not None:
+                    raise engine.fault
+            engine.writing.taken = True
             try:
                 await self.transport_stream.wait_send_all_might_not_block()
             finally:
-                tls.writing.release()
+                engine.writing.release()
         finally:
-            tls.sending = False
+            engine.sending = False
 
     async def unwrap(self) -> tuple[Stream, bytes | bytearray]:
         """End the encryption, but keep the transport to go on with unencrypted.  A checkpoint.
@@ -461,25 +348,25 @@ class SSLStream(Stream, Generic[T_Stream]):
           BusyResourceError: another task is sending or receiving.
           ClosedResourceError: this end is closed.
         """
-        tls = self._tls
-        if tls.fault is not None:
-            raise tls.fault
-        if tls.receiving:
+        engine = self._engine
+        if engine.fault is not None:
+            raise engine.fault
+        if engine.receiving:
             raise _core.BusyResourceError(_RECEIVING)
-        if tls.sending:
+        if engine.sending:
             raise _core.BusyResourceError(_SENDING)
-        tls.receiving = tls.sending = True
+        engine.receiving = engine.sending = True
         try:
-            if not tls.established:
+            if not engine.established:
                 await self._begin()
             await _core.checkpoint()
-            await self._drive(tls.ssl_object.unwrap)
+            await self._drive(engine.ssl_object.unwrap)
             transport: T_Stream = self.transport_stream
             self.transport_stream = None  # type: ignore[assignment]
-            tls.fault = _core.ClosedResourceError
-            return transport, tls.incoming.read()
+            engine.fault = _core.ClosedResourceError
+            return transport, engine.incoming.read()
         finally:
-            tls.receiving = tls.sending = False
+            engine.receiving = engine.sending = False
 
     async def aclose(self) -> None:
         """Say goodbye, unless `https_compatible`, and close the transport.  A checkpoint.
@@ -490,12 +377,12 @@ class SSLStream(Stream, Generic[T_Stream]):
 
         When cancelled, or in case of an error, the transport is closed all the same.
         """
-        tls = self._tls
-        if tls.fault is _core.ClosedResourceError:
+        engine = self._engine
+        if engine.fault is _core.ClosedResourceError:
             await _core.checkpoint()
             return
-        wordless = self._https_compatible or tls.fault is not None
-        tls.fault = _core.ClosedResourceError
+        wordless = self._https_compatible or engine.fault is not None
+        engine.fault = _core.ClosedResourceError
         transport = self.transport_stream
         if not wordless:
             try:
@@ -506,10 +393,10 @@ class SSLStream(Stream, Generic[T_Stream]):
         await transport.aclose()
 
     async def _say_goodbye(self) -> None:
-        tls = self._tls
+        engine = self._engine
         await self._establish()
         try:
-            tls.ssl_object.unwrap()
+            engine.ssl_object.unwrap()
         except ssl.SSLError:
             # Most often a wish for the peer's goodbye, or a complaint about its unread data.  Ours
             # lies in `outgoing` all the same.
@@ -523,35 +410,35 @@ class SSLStream(Stream, Generic[T_Stream]):
     async def _begin(self) -> None:
         """What a public call does that finds no established connection."""
         await self._establish()
-        if self._tls.fault is not None:
+        if self._engine.fault is not None:
             # Another task used the time to close it.
-            raise self._tls.fault
+            raise self._engine.fault
 
     async def _establish(self) -> None:
         """Return with the handshake complete, whoever performs it, or raise."""
-        tls = self._tls
-        if tls.established:
+        engine = self._engine
+        if engine.established:
             return
-        if tls.shaking.taken:
-            await tls.shaking.wait()
-            if not tls.established:
+        if engine.shaking.taken:
+            await engine.shaking.wait()
+            if not engine.established:
                 raise _core.BrokenResourceError
             return
-        tls.shaking.taken = True
+        engine.shaking.taken = True
         try:
-            await self._drive(tls.shake_hands)
-            tls.established = True
+            await self._drive(engine.shake_hands)
+            engine.established = True
         except BaseException:
             # There is no way to take up a handshake that was left in the middle.
-            tls.spoil()
+            engine.spoil()
             raise
         finally:
-            tls.shaking.release()
+            engine.shaking.release()
 
     async def _send_in_pieces(self, data: bytes | bytearray | memoryview) -> None:
         octets = memoryview(data).cast("B")
         for start in range(0, len(octets), PIECE_SIZE):
-            await self._drive(self._tls.ssl_object.write, octets[start : start + PIECE_SIZE])
+            await self._drive(self._engine.ssl_object.write, octets[start : start + PIECE_SIZE])
 
     async def _drive(
         self,
@@ -559,59 +446,59 @@ class SSLStream(Stream, Generic[T_Stream]):
         *args: Unpack[ArgsT],
     ) -> ResultT:
         """Repeat ``operation`` until OpenSSL stops asking for input, and send what it produced."""
-        tls = self._tls
+        engine = self._engine
         while True:
             try:
                 result = operation(*args)
             except ssl.SSLWantReadError:
                 await self._fill()
             except ssl.SSLError as exc:
-                tls.spoil()
+                engine.spoil()
                 raise _core.BrokenResourceError from exc
             else:
-                if tls.outgoing.pending:
+                if engine.outgoing.pending:
                     await self._flush()
                 return result
 
     async def _flush(self) -> None:
         """Have the transport send all ciphertext there is (none, if another task was quicker)."""
-        tls = self._tls
-        while tls.writing.taken:
-            await tls.writing.wait()
-        if tls.torn:
+        engine = self._engine
+        while engine.writing.taken:
+            await engine.writing.wait()
+        if engine.torn:
             raise _core.BrokenResourceError
-        ciphertext = tls.take_ciphertext()
+        ciphertext = engine.take_ciphertext()
         if not ciphertext:
             return
-        tls.writing.taken = True
+        engine.writing.taken = True
         try:
             await self.transport_stream.send_all(ciphertext)
         except BaseException:
-            tls.torn = True
-            tls.spoil()
+            engine.torn = True
+            engine.spoil()
             raise
         finally:
-            tls.writing.release()
+            engine.writing.release()
 
     async def _fill(self) -> None:
         """Take one step towards more input, after which OpenSSL has to be asked again."""
-        tls = self._tls
-        if tls.outgoing.pending:
+        engine = self._engine
+        if engine.outgoing.pending:
             await self._flush()
             return
-        if tls.reading.taken:
-            await tls.reading.wait()
+        if engine.reading.taken:
+            await engine.reading.wait()
             return
-        tls.reading.taken = True
+        engine.reading.taken = True
         try:
             ciphertext = await self.transport_stream.receive_some()
         finally:
-            tls.reading.release()
+            engine.reading.release()
         if ciphertext:
-            tls.incoming.write(ciphertext)
+            engine.incoming.write(ciphertext)
         else:
-            tls.incoming.write_eof()
-        tls.drained = False
+            engine.incoming.write_eof()
+        engine.drained = False
 
 
 @final

@@ -34,12 +34,12 @@ each_version = pytest.mark.parametrize("version", sorted(VERSIONS))
 each_side = pytest.mark.parametrize("server_side", [False, True], ids=["client", "server"])
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def authority() -> trustme.CA:
     return trustme.CA()
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def certificate(*names: str) -> trustme.LeafCert:
     return authority().issue_cert(*names)
 
