@@ -101,8 +101,8 @@ async def _receive_loop(endpoint_ref: ReferenceType[DTLSEndpoint], sock: SocketT
                 if exc.errno in (errno.EBADF, errno.ENOTSOCK):
                     break
                 # The late news that a packet of ours was refused somewhere.
-                await _core.checkpoint()
-                continue
+                packet, address = b"", None
+                await _core.cancel_shielded_checkpoint()
             endpoint = endpoint_ref()
             if endpoint is None:
                 return
@@ -268,10 +268,11 @@ class DTLSEndpoint:
         self._channels[channel.peer_address] = channel
 
     async def _transmit(self, packet: bytes, address: AddressFormat) -> None:
-        try:
-            self._send_lock.acquire_nowait()
-        except _core.WouldBlock:
+        # Not the other way round: acquire() alone would be a second checkpoint in each call.
+        if self._send_lock.locked():
             await self._send_lock.acquire()
+        else:
+            self._send_lock.acquire_nowait()
         try:
             await self.socket.sendto(packet, address)
         finally:

@@ -240,8 +240,9 @@ class DTLSChannel(Channel[bytes], metaclass=NoPublicConstructor):
         try:
             return await self._inbox.receive()
         except _core.ClosedResourceError:
-            self._check()
-            raise
+            pass
+        self._check()
+        raise AssertionError("only a final state closes the inbox")
 
     async def _deliver(self, packet: bytes) -> None:
         """Take a packet from the receive loop."""

@@ -112,7 +112,7 @@ def _is_eof(exc: BaseException | None) -> bool:
 
 @final
 class SSLStream(Stream, Generic[T_Stream]):
-    r"""A `trio.abc.Stream` which encrypts and authenticates what passes through another one.
+    """A `trio.abc.Stream` which encrypts and authenticates what passes through another one.
 
     A thin asynchronous face of :class:`ssl.SSLObject`, for any transport: a `SocketStream`, a pair
     of pipes, a stream for tests, another SSLStream.  Documented in Trio's reference under "I/O in
@@ -237,17 +237,18 @@ class SSLStream(Stream, Generic[T_Stream]):
         try:
             if not engine.established:
                 await self._begin()
-            if max_bytes is None:
-                max_bytes = RECORD_SIZE
-            elif operator.index(max_bytes) < 1:
-                raise ValueError("max_bytes must be >= 1")
+            size = RECORD_SIZE
+            if max_bytes is not None:
+                size = min(size, operator.index(max_bytes))
+                if size < 1:
+                    raise ValueError("max_bytes must be >= 1")
             if not engine.drained:
                 await _core.checkpoint()
             while True:
                 if engine.drained:
                     await self._fill()
                 try:
-                    return engine.read(max_bytes)
+                    return engine.read(size)
                 except ssl.SSLWantReadError:
                     engine.drained = True
                 except ssl.SSLError as exc:
@@ -289,15 +290,10 @@ class SSLStream(Stream, Generic[T_Stream]):
             if isinstance(data, (bytes, bytearray, memoryview)) and len(data) > PIECE_SIZE:
                 await self._send_in_pieces(data)
                 return
-            try:
-                engine.ssl_object.write(data)
-            except ssl.SSLWantReadError:
-                await self._drive(engine.ssl_object.write, data)
-            except ssl.SSLError as exc:
-                engine.spoil()
-                raise _core.BrokenResourceError from exc
-            else:
+            if engine.write(data):
                 await self._flush()
+            else:
+                await self._drive(engine.ssl_object.write, data)
         finally:
             engine.sending = False
 
@@ -399,10 +395,11 @@ class SSLStream(Stream, Generic[T_Stream]):
             engine.ssl_object.unwrap()
         except ssl.SSLError:
             # Most often a wish for the peer's goodbye, or a complaint about its unread data.  Ours
-            # lies in `outgoing` all the same.
+            # lies in `outgoing` all the same, unless an unfinished `unwrap` has said it before.
             pass
         try:
-            await self._flush()
+            if engine.outgoing.pending:
+                await self._flush()
         except _core.BrokenResourceError:
             # Both ends may hang up at once, and the peer got here first.
             pass
@@ -451,7 +448,8 @@ class SSLStream(Stream, Generic[T_Stream]):
             try:
                 result = operation(*args)
             except ssl.SSLWantReadError:
-                await self._fill()
+                # Wait outside of this block: what is raised there has nothing to do with it.
+                pass
             except ssl.SSLError as exc:
                 engine.spoil()
                 raise _core.BrokenResourceError from exc
@@ -459,6 +457,7 @@ class SSLStream(Stream, Generic[T_Stream]):
                 if engine.outgoing.pending:
                     await self._flush()
                 return result
+            await self._fill()
 
     async def _flush(self) -> None:
         """Have the transport send all ciphertext there is (none, if another task was quicker)."""

@@ -110,18 +110,29 @@ class Engine:
         if self.ssl_object.server_side and self.ssl_object.version() == "TLSv1.3":
             self.postponed = self.outgoing.read()
 
-    def read(self, max_bytes: int) -> bytes:
-        """Decrypt up to ``max_bytes``; ``b""`` when the peer has said goodbye."""
+    def read(self, size: int) -> bytes:
+        """Decrypt up to ``size`` bytes; ``b""`` when the peer has said goodbye."""
         try:
-            data = self.ssl_object.read(max_bytes)
+            data = self.ssl_object.read(size)
         except ssl.SSLZeroReturnError:
             # The same news as an empty result, in the case that we have said goodbye as well.
             return b""
         # More cleartext may hide in undecrypted records, or inside OpenSSL if we took only a part of
         # the last one.  After a goodbye there is no more, but reading again must not wait for it.
         if data and not self.incoming.pending:
-            self.drained = len(data) < max_bytes or not self.ssl_object.pending()
+            self.drained = len(data) < size or not self.ssl_object.pending()
         return data
+
+    def write(self, data: bytes | bytearray | memoryview) -> bool:
+        """Encrypt all of ``data``; False if OpenSSL must hear from the peer first (renegotiation)."""
+        try:
+            self.ssl_object.write(data)
+        except ssl.SSLWantReadError:
+            return False
+        except ssl.SSLError as exc:
+            self.spoil()
+            raise _core.BrokenResourceError from exc
+        return True
 
     def take_ciphertext(self) -> bytes:
         ciphertext = self.outgoing.read()

@@ -420,3 +420,32 @@ def test_transport_errors_pass_through() -> None:
         await stream.aclose()
 
     trio.run(main)
+
+
+def test_errors_do_not_mention_what_openssl_waited_for() -> None:
+    async def main() -> None:
+        caught: list[BaseException] = []
+
+        async def collect(call: Any, *args: object) -> None:
+            try:
+                await call(*args)
+            except trio.ClosedResourceError as exc:
+                caught.append(exc)
+
+        stream, _ = pair()
+        established, _ = await connected()
+        half_closed, _ = await connected()
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(collect, stream.do_handshake)
+            nursery.start_soon(collect, established.receive_some)
+            nursery.start_soon(collect, half_closed.unwrap)
+            await trio.testing.wait_all_tasks_blocked()
+            for each in (stream, established, half_closed):
+                await trio.aclose_forcefully(each.transport_stream)
+        assert len(caught) == 3
+        for exc in caught:
+            while exc is not None:
+                assert not isinstance(exc, ssl.SSLError)
+                exc = exc.__context__
+
+    trio.run(main)
