@@ -81,7 +81,7 @@ class Clock(ABC):
     for the clock most tests want.
     """
 
-    __slots__ = ()
+    __slots__: tuple[()] = ()
 
     @abstractmethod
     def start_clock(self) -> None:
@@ -114,7 +114,7 @@ class Instrument(ABC):
     of the reference has examples.
     """
 
-    __slots__ = ()
+    __slots__: tuple[()] = ()
 
     def before_run(self) -> None:
         """The run is about to start; not even the main task exists."""
@@ -155,7 +155,7 @@ class Instrument(ABC):
 class HostnameResolver(ABC):
     """A replacement for the system's name resolution, see :func:`trio.socket.set_custom_hostname_resolver`."""
 
-    __slots__ = ()
+    __slots__: tuple[()] = ()
 
     @abstractmethod
     async def getaddrinfo(
@@ -181,7 +181,7 @@ class HostnameResolver(ABC):
 class SocketFactory(ABC):
     """A replacement for the kernel's sockets, see :func:`trio.socket.set_custom_socket_factory`."""
 
-    __slots__ = ()
+    __slots__: tuple[()] = ()
 
     @abstractmethod
     def socket(
@@ -207,7 +207,7 @@ class AsyncResource(ABC):
     `Abstract base classes <https://trio.readthedocs.io/en/stable/reference-io.html#trio.abc.AsyncResource>`__.
     """
 
-    __slots__ = ()
+    __slots__: tuple[()] = ()
 
     @abstractmethod
     async def aclose(self) -> None:
@@ -242,7 +242,7 @@ class SendStream(AsyncResource):
     A stream is not a file: what one call sends may arrive in several pieces, or together with what the next call sends.
     """
 
-    __slots__ = ()
+    __slots__: tuple[()] = ()
 
     @abstractmethod
     async def send_all(self, data: bytes | bytearray | memoryview) -> None:
@@ -277,7 +277,7 @@ class ReceiveStream(AsyncResource):
     ``async for data in stream`` gives what :meth:`receive_some` returns, and ends where the data ends.
     """
 
-    __slots__ = ()
+    __slots__: tuple[()] = ()
 
     @abstractmethod
     async def receive_some(self, max_bytes: int | None = None) -> bytes | bytearray:
@@ -311,13 +311,13 @@ class Stream(SendStream, ReceiveStream):
     The directions are independent: one task may send while another one receives.  Closing ends both.
     """
 
-    __slots__ = ()
+    __slots__: tuple[()] = ()
 
 
 class HalfCloseableStream(Stream):
     """A byte stream whose sending direction can be ended on its own."""
 
-    __slots__ = ()
+    __slots__: tuple[()] = ()
 
     @abstractmethod
     async def send_eof(self) -> None:
@@ -336,7 +336,7 @@ class HalfCloseableStream(Stream):
 class Listener(AsyncResource, Generic[T_resource]):
     """Waits for peers and gives a resource, usually a :class:`Stream`, for each of them."""
 
-    __slots__ = ()
+    __slots__: tuple[()] = ()
 
     @abstractmethod
     async def accept(self) -> T_resource:
@@ -357,7 +357,7 @@ class SendChannel(AsyncResource, Generic[SendType]):
     wait in it.
     """
 
-    __slots__ = ()
+    __slots__: tuple[()] = ()
 
     @abstractmethod
     async def send(self, value: SendType) -> None:
@@ -376,7 +376,7 @@ class ReceiveChannel(AsyncResource, Generic[ReceiveType]):
     ``async for value in channel`` takes values until the other end is closed.
     """
 
-    __slots__ = ()
+    __slots__: tuple[()] = ()
 
     @abstractmethod
     async def receive(self) -> ReceiveType:
@@ -405,4 +405,4 @@ class Channel(SendChannel[T], ReceiveChannel[T]):
     What is sent here is received at the other end of the connection, not by this object's own :meth:`~ReceiveChannel.receive`.
     """
 
-    __slots__ = ()
+    __slots__: tuple[()] = ()

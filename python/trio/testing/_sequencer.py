@@ -1,7 +1,7 @@
 """A way to force the steps of several tasks into one order.
 
 A :class:`Sequencer` hands out turns.  Position 0 may go at once, position N when position N - 1 has left its block.  Each
-position is in one of these states: not mentioned, claimed and waiting, running, done.  An :class:`~trio.Event` per position carries
+position is in one of these states: not mentioned, waiting, running, done.  An :class:`~trio.Event` per position carries
 the turn from one block to the next; it may be created by whichever side comes first.
 
 The order can only break in one way, when a waiting task is cancelled: its turn would never end.  Then everyone who waits, now or
@@ -45,12 +45,12 @@ class Sequencer:
 
     def __init__(self) -> None:
         self._turns: dict[int, Event] = {}  # position -> its turn has come; never for position 0
-        self._claimed: set[int] = set()
+        self._used: set[int] = set()
         self._broken = False
 
     def __repr__(self) -> str:
         state = ", broken" if self._broken else ""
-        return f"<{type(self).__module__}.Sequencer, claimed {sorted(self._claimed)}{state}>"
+        return f"<{type(self).__module__}.Sequencer, used {sorted(self._used)}{state}>"
 
     def _turn(self, position: int) -> Event:
         return self._turns.setdefault(position, Event())
@@ -65,17 +65,20 @@ class Sequencer:
           RuntimeError: ``position`` was used before, or a waiting task was cancelled (this one or another one), which
             leaves the order broken for good.
         """
-        if position in self._claimed:
+        if position in self._used:
             raise RuntimeError(f"Attempted to reuse sequence point {position}")
-        if self._broken:
-            raise RuntimeError("sequence broken!")
-        self._claimed.add(position)
-        if position != 0:
+        self._check_intact()
+        self._used.add(position)
+        if position > 0:
             await self._wait_for(position)
         try:
             yield
         finally:
             self._turn(position + 1).set()
+
+    def _check_intact(self) -> None:
+        if self._broken:
+            raise RuntimeError("sequence broken!")
 
     async def _wait_for(self, position: int) -> None:
         try:
@@ -85,5 +88,4 @@ class Sequencer:
             for turn in self._turns.values():
                 turn.set()
             raise RuntimeError("Sequencer wait cancelled -- sequence broken") from None
-        if self._broken:
-            raise RuntimeError("sequence broken!")
+        self._check_intact()
