@@ -44,9 +44,7 @@ def test_three_pipes() -> None:
 
 def test_errors_can_go_with_the_output() -> None:
     async def main() -> None:
-        process = await open_process(
-            ECHO_BOTH, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
-        )
+        process = await open_process(ECHO_BOTH, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
         assert process.stderr is None
         assert process.stdio is not None
         await process.stdio.send_all(b"hello\n")
@@ -133,7 +131,11 @@ def test_text_and_buffers_are_refused(option: str) -> None:
         ("ls", False, "command must be a sequence (not a string or bytes) if shell=False on UNIX systems"),
         (b"ls", False, "command must be a sequence (not a string or bytes) if shell=False on UNIX systems"),
         (["ls"], True, "command must be a string or bytes (not a sequence) if shell=True on UNIX systems"),
-        (pathlib.Path("/bin/ls"), True, "command must be a string or bytes (not a sequence) if shell=True on UNIX systems"),
+        (
+            pathlib.Path("/bin/ls"),
+            True,
+            "command must be a string or bytes (not a sequence) if shell=True on UNIX systems",
+        ),
     ],
 )
 def test_command_and_shell_have_to_agree(command: Any, shell: bool, message: str) -> None:

@@ -18,7 +18,7 @@ if sys.version_info < (3, 11):
     from exceptiongroup import BaseExceptionGroup, ExceptionGroup
 
 SLEEP = ["sleep", "1000"]
-# Says that it is there, and takes no notice of SIGTERM. Reading from a pipe instead of sleeping leaves no grandchild behind.
+# Says that it is there, and takes no notice of SIGTERM. Reading from a pipe, not sleeping, leaves no grandchild behind.
 STUBBORN = ["sh", "-c", "trap '' TERM; echo ready; read line"]
 
 
@@ -54,7 +54,9 @@ def test_by_default_nothing_in_and_nothing_captured(capfd: pytest.CaptureFixture
 def test_more_than_the_pipes_hold_in_both_directions() -> None:
     async def main() -> None:
         data = os.urandom(2**20)
-        result = await trio.run_process("tee /dev/stderr", shell=True, stdin=data, capture_stdout=True, capture_stderr=True)
+        result = await trio.run_process(
+            "tee /dev/stderr", shell=True, stdin=data, capture_stdout=True, capture_stderr=True
+        )
         assert result.stdout == result.stderr == data
 
     trio.run(main)
@@ -86,7 +88,9 @@ def test_check() -> None:
             await trio.run_process(command, shell=True, capture_stdout=True, capture_stderr=True)
         error = caught.value
         assert (error.cmd, error.returncode, error.stdout, error.stderr) == (command, 3, b"out\n", b"err\n")
-        result = await trio.run_process(command, shell=True, check=False, capture_stdout=True, stderr=subprocess.DEVNULL)
+        result = await trio.run_process(
+            command, shell=True, check=False, capture_stdout=True, stderr=subprocess.DEVNULL
+        )
         assert (result.returncode, result.stdout) == (3, b"out\n")
         with pytest.raises(subprocess.CalledProcessError, match="SIGKILL"):
             await trio.run_process("kill -9 $$", shell=True)

@@ -107,6 +107,18 @@ def test_an_ipv6_socket_reaches_ipv4_unless_told_not_to() -> None:
     trio.run(main)
 
 
+@needs_ipv6
+def test_a_lookup_keeps_the_scope_of_an_ipv6_address() -> None:
+    async def main() -> None:
+        loopback = trio.socket.if_nametoindex("lo")
+        for address in [("ff02::1%lo", 0), ("ff02::1%lo", 0, 0), ("ff02::1", "0", 0, loopback)]:
+            with trio.socket.socket(trio.socket.AF_INET6, trio.socket.SOCK_DGRAM) as sock:
+                await sock.bind(address)
+                assert sock.getsockname()[3] == loopback
+
+    trio.run(main)
+
+
 def test_refusal_names_the_address() -> None:
     async def main() -> None:
         with await listening() as gone:
