@@ -42,7 +42,6 @@ from ._channel import (
     MemoryChannelStatistics as MemoryChannelStatistics,
     MemoryReceiveChannel as MemoryReceiveChannel,
     MemorySendChannel as MemorySendChannel,
-    as_safe_channel as as_safe_channel,
     open_memory_channel as open_memory_channel,
 )
 from ._timeouts import (
@@ -85,7 +84,9 @@ if TYPE_CHECKING:
         open_ssl_over_tcp_stream as open_ssl_over_tcp_stream,
         serve_ssl_over_tcp as serve_ssl_over_tcp,
     )
+    from ._safe_channel import as_safe_channel as as_safe_channel
     from ._path import Path as Path, PosixPath as PosixPath, WindowsPath as WindowsPath
+    from ._safe_channel import as_safe_channel as as_safe_channel
     from ._signals import open_signal_receiver as open_signal_receiver
     from ._ssl import (
         NeedHandshakeError as NeedHandshakeError,
@@ -116,6 +117,8 @@ _lazy.install(
         "StapledStream": "_highlevel_generic",
         "WindowsPath": "_path",
         "aclose_forcefully": "_highlevel_generic",
+        "as_safe_channel": "_safe_channel",
+        "as_safe_channel": "_safe_channel",
         "open_file": "_file_io",
         "open_signal_receiver": "_signals",
         "open_ssl_over_tcp_listeners": "_highlevel_ssl_helpers",

@@ -40,7 +40,7 @@ pub fn leave<'py>(
     let mut rest = incoming;
     let mut change = ScopeChange::default();
     match place {
-        (Some(innermost), false, _, Some(outer)) if innermost == node => {
+        (Some(innermost), _, _, Some(outer)) if innermost == node => {
             runner.scopes.with(py, |tree| tree.move_into(leaf, outer, &mut change));
         }
         (_, true, ..) => {}
@@ -64,9 +64,9 @@ pub fn leave<'py>(
         (None, ..) => {}
     }
     let swallows = rest.is_some()
-        && runner.scopes.with(py, |tree| {
-            tree.is_effective(node) && !tree.sees_outer_cancellation(node)
-        });
+        && runner
+            .scopes
+            .with(py, |tree| tree.is_effective(node) && !tree.sees_outer_cancellation(node));
     if swallows {
         if let Some(error) = rest.take() {
             let (caught, remaining) = filter_cancelled(&error)?;
@@ -109,9 +109,8 @@ fn still_inside(
     innermost: NodeId,
 ) -> PyResult<PyErr> {
     let py = scope.py();
-    let child = runner.scopes.with(py, |tree| {
-        tree.owner(innermost).map(|scope| scope.clone_ref(py))
-    });
+    let child =
+        runner.scopes.with(py, |tree| tree.owner(innermost).map(|scope| scope.clone_ref(py)));
     let child = match child {
         Some(child) => child.bind(py).repr()?.to_string(),
         None => "scope".to_owned(),

@@ -397,9 +397,8 @@ impl CancelScope {
     pub(super) fn refresh_registration(slf: &Bound<'_, Self>) -> PyResult<()> {
         let py = slf.py();
         let (runner, wanted, old) = slf.get().state.with(py, |state| {
-            let wanted = state.node.is_some()
-                && !state.cancelled
-                && state.deadline != f64::INFINITY;
+            let wanted =
+                state.node.is_some() && !state.cancelled && state.deadline != f64::INFINITY;
             let runner = state.runner.as_ref().map(|runner| runner.clone_ref(py));
             (runner, wanted.then_some(state.deadline), state.pending.take())
         });

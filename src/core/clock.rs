@@ -23,7 +23,8 @@ pub struct SystemClock {
 impl SystemClock {
     #[new]
     fn new(py: Python<'_>, offset: f64) -> PyResult<Self> {
-        let counter: f64 = py.import(intern!(py, "time"))?.call_method0("perf_counter")?.extract()?;
+        let counter: f64 =
+            py.import(intern!(py, "time"))?.call_method0("perf_counter")?.extract()?;
         Ok(Self { started: Instant::now(), base: offset + counter, offset })
     }
 
@@ -73,7 +74,9 @@ impl Clock {
     pub fn now(&self, py: Python<'_>) -> PyResult<f64> {
         match self {
             Self::System(clock) => Ok(clock.get().current_time()),
-            Self::Custom(clock) => clock.bind(py).call_method0(intern!(py, "current_time"))?.extract(),
+            Self::Custom(clock) => {
+                clock.bind(py).call_method0(intern!(py, "current_time"))?.extract()
+            }
         }
     }
 

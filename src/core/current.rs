@@ -34,9 +34,8 @@ pub fn task(py: Python<'_>) -> PyResult<Bound<'_, Task>> {
 
 /// The run of this thread, for functions that miss it as an attribute of the run context.
 pub fn runner_attribute(py: Python<'_>) -> PyResult<Bound<'_, Runner>> {
-    runner_or_none(py).ok_or_else(|| {
-        PyAttributeError::new_err("'RunContext' object has no attribute 'runner'")
-    })
+    runner_or_none(py)
+        .ok_or_else(|| PyAttributeError::new_err("'RunContext' object has no attribute 'runner'"))
 }
 
 fn outside() -> PyErr {

@@ -194,7 +194,10 @@ fn log_failure(
     let logger = imports::get_logger(py)?.call1((intern!(py, "trio.abc.Instrument"),))?;
     let options = pyo3::types::PyDict::new(py);
     options.set_item(intern!(py, "exc_info"), error.into_value(py))?;
-    let text = intern!(py, "Exception raised when calling %r on instrument %r. Instrument has been disabled.");
+    let text = intern!(
+        py,
+        "Exception raised when calling %r on instrument %r. Instrument has been disabled."
+    );
     logger.call_method(intern!(py, "error"), (text, name, instrument), Some(&options))?;
     Ok(())
 }

@@ -191,13 +191,15 @@ impl Poller {
         *slot = Some(task);
         match self.arm(fd) {
             Ok(()) => Ok(()),
-            Err(error) => match self.table.get_mut(&fd).and_then(|waiters| waiters.slot(direction).take()) {
-                Some(task) => {
-                    self.settle(fd, woken);
-                    Err((WaitRefused::Os(error), task))
+            Err(error) => {
+                match self.table.get_mut(&fd).and_then(|waiters| waiters.slot(direction).take()) {
+                    Some(task) => {
+                        self.settle(fd, woken);
+                        Err((WaitRefused::Os(error), task))
+                    }
+                    None => Ok(()),
                 }
-                None => Ok(()),
-            },
+            }
         }
     }
 

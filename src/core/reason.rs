@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
+use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::PyString;
-use pyo3::intern;
 
 use super::TaskLabel;
 use crate::interop::errors::Cancelled;

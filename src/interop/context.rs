@@ -26,7 +26,8 @@ impl Drop for EnteredContext<'_> {
         // SAFETY: `enter` succeeded on this object, and guards nest like the calls they surround.
         // An error indicator that is set (the coroutine raised) is not touched on success.
         if unsafe { ffi::PyContext_Exit(self.context.as_ptr()) } != 0 {
-            PyErr::fetch(self.context.py()).write_unraisable(self.context.py(), Some(&self.context));
+            PyErr::fetch(self.context.py())
+                .write_unraisable(self.context.py(), Some(&self.context));
         }
     }
 }

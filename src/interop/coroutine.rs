@@ -40,7 +40,10 @@ pub fn resume(coroutine: &Bound<'_, PyAny>) -> Resumed {
 /// Resumes `coroutine` by sending it `None` (3.9 has no `PyIter_Send`).
 #[cfg(not(Py_3_10))]
 pub fn resume(coroutine: &Bound<'_, PyAny>) -> Resumed {
-    sort_out(coroutine.py(), coroutine.call_method1(pyo3::intern!(coroutine.py(), "send"), (coroutine.py().None(),)))
+    sort_out(
+        coroutine.py(),
+        coroutine.call_method1(pyo3::intern!(coroutine.py(), "send"), (coroutine.py().None(),)),
+    )
 }
 
 /// Throws `error` into `coroutine` at the point where it is suspended.
@@ -67,6 +70,23 @@ fn sort_out(py: Python<'_>, result: PyResult<Bound<'_, PyAny>>) -> Resumed {
 pub fn is_native_coroutine(object: &Bound<'_, PyAny>) -> bool {
     // SAFETY: a type check on a live object.
     unsafe { ffi::PyCoro_CheckExact(object.as_ptr()) != 0 }
+}
+
+/// Is calling `function` known to run none of its code: is it an `async def` function, or a method
+/// that is one?
+pub fn only_makes_a_coroutine(function: &Bound<'_, PyAny>) -> PyResult<bool> {
+    const CO_COROUTINE: u32 = 0x80;
+    let py = function.py();
+    // SAFETY: a type check on a live object.
+    if unsafe { ffi::PyFunction_Check(function.as_ptr()) } == 0 {
+        return match function.getattr_opt(pyo3::intern!(py, "__func__"))? {
+            Some(inner) if !inner.is(function) => only_makes_a_coroutine(&inner),
+            _ => Ok(false),
+        };
+    }
+    let code = function.getattr(pyo3::intern!(py, "__code__"))?;
+    let flags: u32 = code.getattr(pyo3::intern!(py, "co_flags"))?.extract()?;
+    Ok(flags & CO_COROUTINE != 0)
 }
 
 /// The exception that makes an awaiting coroutine continue with `value`.

@@ -11,12 +11,27 @@ use pyo3::{create_exception, ffi, intern};
 use super::imports;
 
 create_exception!(trio, TrioInternalError, PyException, "Raised by :func:`run` when the loop itself fails.\n\nEither this library has a bug or low-level code broke its rules: a system task or an\nentry-queue callback raised, an abort function misbehaved, a clock failed. The original problem is the\n``__cause__``. Programs should not try to go on after it.");
-create_exception!(trio, RunFinishedError, PyRuntimeError, "Raised by :meth:`trio.lowlevel.TrioToken.run_sync_soon` and friends once the run has ended.");
-create_exception!(trio, WouldBlock, PyException, "Raised by the ``*_nowait`` functions when they could not finish without waiting.");
+create_exception!(
+    trio,
+    RunFinishedError,
+    PyRuntimeError,
+    "Raised by :meth:`trio.lowlevel.TrioToken.run_sync_soon` and friends once the run has ended."
+);
+create_exception!(
+    trio,
+    WouldBlock,
+    PyException,
+    "Raised by the ``*_nowait`` functions when they could not finish without waiting."
+);
 create_exception!(trio, BusyResourceError, PyException, "Raised when a task uses a resource that another task is using already.\n\nFor example two tasks that read from one socket at the same time.");
 create_exception!(trio, ClosedResourceError, PyException, "Raised when a resource is used after *you* closed it.\n\nIf the other side closed or broke it, :exc:`BrokenResourceError` is raised instead.");
 create_exception!(trio, BrokenResourceError, PyException, "Raised when a resource stopped working through causes beyond this program.\n\nFor example because the peer vanished; ``__cause__`` may say more.");
-create_exception!(trio, EndOfChannel, PyException, "Raised by ``receive`` when every sender has closed and nothing is left to receive.");
+create_exception!(
+    trio,
+    EndOfChannel,
+    PyException,
+    "Raised by ``receive`` when every sender has closed and nothing is left to receive."
+);
 
 /// Thrown into a task whose work is no longer wanted.
 ///
@@ -134,7 +149,9 @@ pub fn set_context(py: Python<'_>, error: &PyErr, context: Option<&Bound<'_, PyB
 }
 
 /// Reads `__context__`.
-pub fn get_context<'py>(error: &Bound<'py, PyBaseException>) -> Option<Bound<'py, PyBaseException>> {
+pub fn get_context<'py>(
+    error: &Bound<'py, PyBaseException>,
+) -> Option<Bound<'py, PyBaseException>> {
     // SAFETY: the argument is an exception instance; the result is a new reference or null.
     let context = unsafe {
         Bound::from_owned_ptr_or_opt(error.py(), ffi::PyException_GetContext(error.as_ptr()))

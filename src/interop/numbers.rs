@@ -24,14 +24,21 @@ pub fn size_or_infinity(size: &Bound<'_, PyAny>, name: &str, kind: &str) -> PyRe
 }
 
 /// How many tasks to wake: an integer or `math.inf`; below zero means nobody.
-pub fn how_many(count: &Bound<'_, PyAny>) -> PyResult<usize> {
-    if let Ok(number) = count.cast::<PyInt>() {
-        return Ok(clamp(number)?.unwrap_or(0));
-    }
-    match count.cast::<PyFloat>().map(|number| number.value()) {
-        Ok(f64::INFINITY) => Ok(usize::MAX),
-        Ok(f64::NEG_INFINITY) => Ok(0),
-        Ok(_) => Err(PyValueError::new_err("Cannot pop a non-integer number of tasks.")),
-        Err(_) => Err(PyTypeError::new_err("count must be an integer or math.inf")),
+#[derive(Clone, Copy)]
+pub struct Count(pub usize);
+
+impl<'py> FromPyObject<'_, 'py> for Count {
+    type Error = PyErr;
+
+    fn extract(count: Borrowed<'_, 'py, PyAny>) -> PyResult<Self> {
+        if let Ok(number) = count.cast::<PyInt>() {
+            return Ok(Self(clamp(&number)?.unwrap_or(0)));
+        }
+        match count.cast::<PyFloat>().map(|number| number.value()) {
+            Ok(f64::INFINITY) => Ok(Self(usize::MAX)),
+            Ok(f64::NEG_INFINITY) => Ok(Self(0)),
+            Ok(_) => Err(PyValueError::new_err("Cannot pop a non-integer number of tasks.")),
+            Err(_) => Err(PyTypeError::new_err("must be an integer or math.inf")),
+        }
     }
 }

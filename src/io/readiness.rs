@@ -140,9 +140,9 @@ pub fn notify_closing(fd: &Bound<'_, PyAny>) -> PyResult<()> {
 
 /// Wakes everybody who waits for `fd` with `ClosedResourceError`.
 pub fn forget(py: Python<'_>, runner: &Runner, fd: RawFd) -> PyResult<()> {
-    let waiting = runner.poller.with(py, |poller| {
-        poller.as_mut().map(|poller| poller.forget(fd)).unwrap_or_default()
-    });
+    let waiting = runner
+        .poller
+        .with(py, |poller| poller.as_mut().map(|poller| poller.forget(fd)).unwrap_or_default());
     waiting.into_iter().try_for_each(|task| {
         let error = ClosedResourceError::new_err("another task closed this fd");
         reschedule(task.bind(py), Resume::Error(error.into_value(py)))

@@ -299,7 +299,9 @@ impl<T, S, R: Clone> CancelTree<T, S, R> {
         let mut at = self.parent(id);
         while let Some(scope_id) = at {
             found.push(scope_id);
-            let Some(Node { kind: Kind::Scope(scope), .. }) = self.nodes.get(scope_id) else { break };
+            let Some(Node { kind: Kind::Scope(scope), .. }) = self.nodes.get(scope_id) else {
+                break;
+            };
             if scope.shield {
                 break;
             }
@@ -335,7 +337,8 @@ impl<T, S, R: Clone> CancelTree<T, S, R> {
 
     /// Brings `effective` up to date at a node and below, as far down as something changes.
     fn refresh(&mut self, index: u32, change: &mut Change<S, R>) {
-        let mut open = vec_of_one(index, self.derive_effective(index) != self.nodes.at(index).effective);
+        let mut open =
+            vec_of_one(index, self.derive_effective(index) != self.nodes.at(index).effective);
         while let Some(at) = open.pop() {
             let now = self.derive_effective(at);
             if now == self.nodes.at(at).effective {

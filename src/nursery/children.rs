@@ -73,9 +73,16 @@ impl Nursery {
         let py = nursery.py();
         let slot = SlabKey::from_bits(task.get().nursery_slot.get(py));
         let removed = nursery.get().children.with(py, |all| all.remove(slot));
-        if let Some(error) = error {
+        // In a nursery that was abandoned by its parent, nobody is left to raise it.
+        if let Some(error) = error.filter(|_| !nursery.get().closed.get(py)) {
             let label = Task::label(task);
-            Self::add_exception(nursery, error, "child task raised exception", Source::Nursery, Some(label))?;
+            Self::add_exception(
+                nursery,
+                error,
+                "child task raised exception",
+                Source::Nursery,
+                Some(label),
+            )?;
         }
         drop(removed);
         Self::check_finished(nursery)

@@ -16,7 +16,11 @@ use crate::task::Task;
 type Outcome = Result<Py<PyAny>, PyErr>;
 
 /// Books a task out and hands its outcome to whoever cares.
-pub fn finish(runner: &Bound<'_, Runner>, task: &Bound<'_, Task>, outcome: Outcome) -> PyResult<()> {
+pub fn finish(
+    runner: &Bound<'_, Runner>,
+    task: &Bound<'_, Task>,
+    outcome: Outcome,
+) -> PyResult<()> {
     let py = runner.py();
     let run = runner.get();
     task_exited(py, task)?;
@@ -71,13 +75,12 @@ pub fn to_object(py: Python<'_>, outcome: Outcome) -> PyResult<Py<PyAny>> {
 /// before it ended, by an error that says so.
 fn check_nesting(run: &Runner, task: &Bound<'_, Task>, outcome: Outcome) -> PyResult<Outcome> {
     let py = task.py();
-    let open = task.get().child_nurseries.take(py);
+    let open = task.get().open_nurseries(py);
     let what = if open.is_empty() {
         let Some(leaf) = task.get().node.get(py) else { return Ok(outcome) };
         let orphaned = run.scopes.with(py, |tree| {
-            tree.parent(leaf).is_some_and(|scope| {
-                tree.is_abandoned(scope) && tree.parent(scope).is_none()
-            })
+            tree.parent(leaf)
+                .is_some_and(|scope| tree.is_abandoned(scope) && tree.parent(scope).is_none())
         });
         if !orphaned {
             return Ok(outcome);
@@ -101,8 +104,9 @@ fn check_nesting(run: &Runner, task: &Bound<'_, Task>, outcome: Outcome) -> PyRe
 fn abandon(task: &Bound<'_, Task>, nursery: &Bound<'_, Nursery>) -> PyResult<()> {
     let py = task.py();
     nursery.get().abandon(py);
-    let text = "Parent Task exited prematurely, abandoning this nursery without exiting it properly.";
+    let text =
+        "Parent Task exited prematurely, abandoning this nursery without exiting it properly.";
     let text = pyo3::types::PyString::new(py, text).into_any().unbind();
-    let reason = Reason::detailed(Source::Unknown, Some(text), Some(Task::label(task)));
+    let reason = Reason::detailed(Source::Nursery, Some(text), Some(Task::label(task)));
     CancelScope::cancel_because(&nursery.get().scope(py), reason)
 }

@@ -88,7 +88,9 @@ impl GuestRun {
         let begun = guarded(py, || {
             launch(runner, init, args)?;
             slf.get().with_ticker(py, |ticker| {
-                while runner.get().system_nursery.get(py).is_none() && runner.get().living.get(py) > 0 {
+                while runner.get().system_nursery.get(py).is_none()
+                    && runner.get().living.get(py) > 0
+                {
                     ticker.prepare(runner.get(), py)?;
                     let found = ticker.poll(runner.get(), py)?;
                     ticker.proceed(runner, found)?;

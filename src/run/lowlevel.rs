@@ -101,9 +101,9 @@ pub fn run_statistics(
         Some(deadline) => deadline - run.now(py)?,
         None => f64::INFINITY,
     };
-    let (readers, writers) = run.poller.with(py, |poller| {
-        poller.as_ref().map_or((0, 0), crate::core::poller::Poller::waiting)
-    });
+    let (readers, writers) = run
+        .poller
+        .with(py, |poller| poller.as_ref().map_or((0, 0), crate::core::poller::Poller::waiting));
     let entry_waits = usize::from(run.entry_task.get(py).is_some());
     let runnable = run.queue.with(py, |queue| queue.len());
     Ok((run.living.get(py), runnable, seconds, readers + entry_waits, writers, run.entry.len(py)))

@@ -98,11 +98,8 @@ impl Ticker {
             return Ok(false);
         };
         let timeout = Duration::from_secs_f64(self.timeout);
-        let waited = if timeout.is_zero() {
-            set.wait(timeout)
-        } else {
-            py.detach(|| set.wait(timeout))
-        };
+        let waited =
+            if timeout.is_zero() { set.wait(timeout) } else { py.detach(|| set.wait(timeout)) };
         self.last_poll = Instant::now();
         let found = take_events(runner, py, set)?;
         waited?;

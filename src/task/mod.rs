@@ -139,12 +139,12 @@ impl Task {
     /// The nurseries that this task has open, outermost first.
     #[getter]
     fn child_nurseries<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
-        PyList::new(py, self.nurseries(py))
+        PyList::new(py, self.open_nurseries(py))
     }
 
     #[getter]
     fn _child_nurseries<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
-        PyList::new(py, self.nurseries(py))
+        PyList::new(py, self.open_nurseries(py))
     }
 
     #[getter]
@@ -219,16 +219,18 @@ impl Task {
         TaskLabel { name, address: task.as_ptr() as usize }
     }
 
-    fn nurseries(&self, py: Python<'_>) -> Vec<Py<PyAny>> {
-        self.child_nurseries.with(py, |open| open.iter().map(|nursery| nursery.clone_ref(py)).collect())
+    /// The nurseries that the task has open, outermost first.
+    pub fn open_nurseries(&self, py: Python<'_>) -> Vec<Py<PyAny>> {
+        self.child_nurseries
+            .with(py, |open| open.iter().map(|nursery| nursery.clone_ref(py)).collect())
     }
 
     /// Will the task's next checkpoint raise `Cancelled`?
     #[inline]
     pub fn is_cancelled(&self, py: Python<'_>) -> bool {
-        self.node.get(py).is_some_and(|node| {
-            self.runner.get().scopes.with(py, |tree| tree.is_effective(node))
-        })
+        self.node
+            .get(py)
+            .is_some_and(|node| self.runner.get().scopes.with(py, |tree| tree.is_effective(node)))
     }
 
     /// Is Ctrl-C waiting to be delivered, and is this the task that gets it?

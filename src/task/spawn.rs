@@ -1,5 +1,7 @@
 //! Making tasks out of async functions.
 
+use pyo3::exceptions::PyTypeError;
+use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::PyTuple;
 
@@ -8,7 +10,8 @@ use super::{Resume, Task};
 use crate::core::instruments::Hook;
 use crate::core::{Runner, TaskName};
 use crate::interop::cell::{LoopCell, LoopValue};
-use crate::interop::{context, coroutine, imports};
+use crate::interop::context::{self, EnteredContext};
+use crate::interop::{coroutine, imports};
 use crate::kernel::NodeId;
 
 /// Everything that a new task needs to know.
@@ -30,13 +33,16 @@ pub struct Birth<'a, 'py> {
 }
 
 /// Calls the async function and makes a runnable task of the coroutine.
-pub fn spawn<'py>(runner: &Bound<'py, Runner>, birth: Birth<'_, 'py>) -> PyResult<Bound<'py, Task>> {
+pub fn spawn<'py>(
+    runner: &Bound<'py, Runner>,
+    birth: Birth<'_, 'py>,
+) -> PyResult<Bound<'py, Task>> {
     let py = runner.py();
-    let coroutine = call_async(birth.function, birth.args, birth.kwargs)?;
-    let context = match birth.context {
-        Some(context) => context,
+    let context = match &birth.context {
+        Some(context) => context.clone(),
         None => context::copy_current(py)?,
     };
+    let coroutine = call_async(&birth, &context)?;
     let name = TaskName::derive(birth.function, birth.name)?;
     let run = runner.get();
     let number = run.spawned.get(py);
@@ -86,17 +92,22 @@ impl Task {
     }
 }
 
-/// Calls `function` and makes sure that the result is a coroutine, with advice where it is not.
+/// Calls the function and makes sure that the result is a coroutine, with advice where it is not.
 fn call_async<'py>(
-    function: &Bound<'py, PyAny>,
-    args: &Bound<'py, PyTuple>,
-    kwargs: Option<&Bound<'py, pyo3::types::PyDict>>,
+    birth: &Birth<'_, 'py>,
+    context: &Bound<'py, PyAny>,
 ) -> PyResult<Bound<'py, PyAny>> {
+    let function = birth.function;
     let py = function.py();
-    let result = match function.call(args, kwargs) {
+    let called = if coroutine::only_makes_a_coroutine(function)? {
+        function.call(birth.args, birth.kwargs)
+    } else {
+        call_as_the_task(birth, context)?
+    };
+    let result = match called {
         Ok(result) => result,
-        Err(error) if error.is_instance_of::<pyo3::exceptions::PyTypeError>(py) => {
-            imports::explain_call_error(py)?.call1((function, args, error.value(py)))?;
+        Err(error) if error.is_instance_of::<PyTypeError>(py) => {
+            imports::explain_call_error(py)?.call1((function, birth.args, error.value(py)))?;
             return Err(error);
         }
         Err(error) => return Err(error),
@@ -105,4 +116,22 @@ fn call_async<'py>(
         return Ok(result);
     }
     imports::as_coroutine(py)?.call1((function, result))
+}
+
+/// Calls a function that runs code before it returns a coroutine. That code belongs to the task: it
+/// sees the task's context, and Trio as the library that runs.
+fn call_as_the_task<'py>(
+    birth: &Birth<'_, 'py>,
+    context: &Bound<'py, PyAny>,
+) -> PyResult<PyResult<Bound<'py, PyAny>>> {
+    let py = context.py();
+    let library = imports::sniffio_thread_local(py)?;
+    let previous = library.getattr(intern!(py, "name"))?;
+    library.setattr(intern!(py, "name"), intern!(py, "trio"))?;
+    let called = {
+        let _entered = EnteredContext::enter(context.clone())?;
+        birth.function.call(birth.args, birth.kwargs)
+    };
+    library.setattr(intern!(py, "name"), previous)?;
+    Ok(called)
 }

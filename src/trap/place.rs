@@ -9,7 +9,6 @@
 use pyo3::prelude::*;
 use pyo3::PyTypeInfo;
 
-use super::{Poll, Request};
 use crate::interop::cell::LoopCell;
 use crate::kernel::{WaitKey, WaitQueue};
 use crate::task::{park, reschedule, AbortOutcome, Interruption, Plan, Resume, Task};
@@ -25,19 +24,16 @@ pub trait Place: PyTypeInfo + Sized {
 
 type AbortFunction = fn(&Bound<'_, Task>, &Plan, &Interruption) -> PyResult<AbortOutcome>;
 
-/// Puts the running task to the end of the queue. It leaves early if it is interrupted.
+/// Puts the running task, which has to yield `Park` next, to the end of the queue. It leaves early if
+/// it is interrupted.
 #[inline]
-pub fn join<P: Place>(place: &Bound<'_, P>, task: &Bound<'_, Task>, waiter: P::Waiter) -> Poll {
-    stand_in_line(place, task, waiter, leave::<P>)
+pub fn join<P: Place>(place: &Bound<'_, P>, task: &Bound<'_, Task>, waiter: P::Waiter) {
+    stand_in_line(place, task, waiter, leave::<P>);
 }
 
 /// Like [`join`] for a task that must not leave before its turn comes.
-pub fn join_for_good<P: Place>(
-    place: &Bound<'_, P>,
-    task: &Bound<'_, Task>,
-    waiter: P::Waiter,
-) -> Poll {
-    stand_in_line(place, task, waiter, |_, _, _| Ok(AbortOutcome::Failed))
+pub fn join_for_good<P: Place>(place: &Bound<'_, P>, task: &Bound<'_, Task>, waiter: P::Waiter) {
+    stand_in_line(place, task, waiter, |_, _, _| Ok(AbortOutcome::Failed));
 }
 
 #[inline]
@@ -46,12 +42,11 @@ fn stand_in_line<P: Place>(
     task: &Bound<'_, Task>,
     waiter: P::Waiter,
     abort: AbortFunction,
-) -> Poll {
+) {
     let py = task.py();
     let key = P::waiters(place).with(py, |queue| queue.push_back(waiter)).to_bits();
     let at = Some(place.clone().into_any().unbind());
     park(py, task.get(), Plan { abort, place: at, key });
-    Poll::Trap(Request::Park)
 }
 
 /// Takes an interrupted task out of the queue.

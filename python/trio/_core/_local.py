@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from types import GenericAlias
 
+from .._util import NoPublicConstructor, final
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Generic, TypeVar
@@ -36,7 +38,8 @@ def _values() -> dict[Any, Any]:
         raise RuntimeError("Cannot be used outside of a run context") from None
 
 
-class RunVarToken(Generic["T"] if TYPE_CHECKING else Generic):
+@final
+class RunVarToken(Generic["T"] if TYPE_CHECKING else Generic, metaclass=NoPublicConstructor):
     """Remembers what a `RunVar` was before `RunVar.set`, for `RunVar.reset`. Made by ``set`` only."""
 
     __slots__ = ("__weakref__", "_var", "previous_value", "redeemed")
@@ -46,21 +49,13 @@ class RunVarToken(Generic["T"] if TYPE_CHECKING else Generic):
     previous_value: Any
     redeemed: bool
 
-    def __init__(self, *args: object, **kwargs: object) -> None:
-        raise TypeError("trio.lowlevel.RunVarToken has no public constructor")
-
-    def __init_subclass__(cls) -> None:
-        raise TypeError("trio.lowlevel.RunVarToken does not support subclassing")
-
-    @classmethod
-    def _create(cls, var: RunVar[Any], previous_value: Any = _MISSING) -> RunVarToken[Any]:
-        self = object.__new__(cls)
+    def __init__(self, var: RunVar[Any], previous_value: Any) -> None:
         self._var = var
         self.previous_value = previous_value
         self.redeemed = False
-        return self
 
 
+@final
 class RunVar(Generic["T"] if TYPE_CHECKING else Generic):
     """A variable with one value per run.
 
@@ -78,9 +73,6 @@ class RunVar(Generic["T"] if TYPE_CHECKING else Generic):
     def __init__(self, name: str, default: Any = _MISSING) -> None:
         self._name = name
         self._default = default
-
-    def __init_subclass__(cls) -> None:
-        raise TypeError("trio.lowlevel.RunVar does not support subclassing")
 
     def get(self, default: Any = _MISSING) -> Any:
         """The value in this run, or else ``default``, or else the variable's own default.

@@ -10,14 +10,17 @@ from __future__ import annotations
 import time
 from math import inf
 
+from .._abc import Clock
 from .._native import run_statistics
+from .._util import final
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-class MockClock:
+@final
+class MockClock(Clock):
     """A user-controllable clock, to be passed to ``trio.run``.
 
     Args:
@@ -36,9 +39,6 @@ class MockClock:
         self._autojump_threshold = 0.0
         self.rate = rate
         self.autojump_threshold = autojump_threshold
-
-    def __init_subclass__(cls) -> None:
-        raise TypeError(f"{MockClock.__module__}.{MockClock.__qualname__} does not support subclassing")
 
     def __repr__(self) -> str:
         return f"<MockClock, time={self.current_time():.7f}, rate={self._rate} @ {id(self):#x}>"

@@ -7,7 +7,7 @@ everything it has opened meanwhile, and ``start`` returns.
 
 from __future__ import annotations
 
-from .._native import Nursery, open_nursery
+from .._native import Nursery, TrioInternalError, open_nursery
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -70,9 +70,9 @@ async def _start_in_cradle(
     args: tuple[object, ...],
     name: object,
 ) -> TaskStatus:
-    from .._util import raise_single_exception_from_group
+    from .._util import MultipleExceptionError, raise_single_exception_from_group
 
-    manager = open_nursery()
+    manager = open_nursery(strict_exception_groups=True)
     cradle = await manager.__aenter__()
     error: BaseException | None = None
     try:
@@ -88,7 +88,11 @@ async def _start_in_cradle(
     except BaseException as exc:
         if not hasattr(exc, "exceptions"):
             raise
-        raise_single_exception_from_group(exc)  # type: ignore[arg-type]
+        try:
+            raise_single_exception_from_group(exc)  # type: ignore[arg-type]
+        except MultipleExceptionError:
+            # Somebody has put more tasks into the cradle.
+            raise TrioInternalError("internal error in Trio - please file a bug!") from exc
     finally:
         del error, manager, cradle
     return status

@@ -146,11 +146,10 @@ async def _init(runner: Runner, async_fn: Callable[..., Awaitable[object]], args
             runner.system_nursery = system_nursery
             async with open_nursery() as main_nursery:
                 try:
-                    main = spawn_in_nursery(main_nursery, async_fn, args, None, False, context.copy())
+                    runner.main_task = spawn_in_nursery(main_nursery, async_fn, args, None, False, context.copy())
                 except BaseException as exc:
+                    # There is nothing to run; what was wrong with the call is the run's result.
                     runner.main_task_outcome = outcome.Error(exc)
-                    return
-                runner.main_task = main
             system_nursery.cancel_scope._cancel_for_shutdown("main task done, shutting down system tasks")
         await runner.asyncgens.finalize_remaining()
         entry_nursery.cancel_scope._cancel_for_shutdown("main task done, shutting down entry queue")

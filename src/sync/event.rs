@@ -1,0 +1,108 @@
+//! `Event`: a flag that goes up once, and those who wait for it.
+
+use pyo3::exceptions::PyNotImplementedError;
+use pyo3::prelude::*;
+use pyo3::{PyTraverseError, PyVisit};
+
+use crate::core::current;
+use crate::interop::cell::{LoopCell, LoopValue};
+use crate::interop::gc::{gc_fields, Trace};
+use crate::interop::imports;
+use crate::kernel::WaitQueue;
+use crate::task::{receive, Task};
+use crate::trap::{join, poll_checkpoint, wake_all, Awaitable, Leaf, Place, Poll, Request};
+
+/// Something that happens once and that tasks can wait for.
+///
+/// It starts unset; :meth:`set` sets it for good and wakes everybody who waits. For something that
+/// happens again, make a new event.
+///
+/// See "Broadcasting an event with Event" in Trio's reference.
+#[pyclass(frozen, weakref, module = "trio", name = "Event")]
+pub struct Event {
+    flag: LoopValue<bool>,
+    /// Empty once the flag is up.
+    waiters: LoopCell<WaitQueue<Py<Task>>>,
+}
+
+gc_fields!(Event: waiters);
+
+impl Place for Event {
+    type Waiter = Py<Task>;
+
+    #[inline]
+    fn waiters<'a>(event: &'a Bound<'_, Self>) -> &'a LoopCell<WaitQueue<Py<Task>>> {
+        &event.get().waiters
+    }
+}
+
+#[pymethods]
+impl Event {
+    #[new]
+    fn new() -> Self {
+        Self { flag: LoopValue::new(false), waiters: LoopCell::new(WaitQueue::default()) }
+    }
+
+    /// Has the event happened?
+    fn is_set(&self, py: Python<'_>) -> bool {
+        self.flag.get(py)
+    }
+
+    /// Let the event have happened, and wake everybody who waits for it.
+    fn set(slf: &Bound<'_, Self>) -> PyResult<()> {
+        slf.get().flag.set(slf.py(), true);
+        wake_all(slf)
+    }
+
+    /// Wait until the event has happened. A checkpoint, also if it has happened already.
+    fn wait(slf: Py<Self>) -> Awaitable {
+        Awaitable::new("Event.wait", Wait { event: slf, was_set: false })
+    }
+
+    /// How many tasks wait, as an object with the attribute ``tasks_waiting``.
+    fn statistics<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        let waiting = self.waiters.with(py, |queue| queue.len());
+        imports::event_statistics(py)?.call1((waiting,))
+    }
+
+    fn __bool__(&self) -> PyResult<bool> {
+        Err(PyNotImplementedError::new_err(
+            "Trio events cannot be treated as bools; consider using `event.is_set()` instead.",
+        ))
+    }
+
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        self.trace(visit)
+    }
+
+    fn __clear__(&self) {
+        self.release();
+    }
+}
+
+struct Wait {
+    event: Py<Event>,
+    was_set: bool,
+}
+
+impl Leaf for Wait {
+    #[inline]
+    fn poll(&mut self, py: Python<'_>, turn: u32) -> PyResult<Poll> {
+        if turn == 0 {
+            self.was_set = self.event.get().flag.get(py);
+        }
+        if self.was_set {
+            return poll_checkpoint(py, turn);
+        }
+        let task = current::task(py)?;
+        if turn > 0 {
+            return receive(&task).map(|_| Poll::Ready);
+        }
+        join(self.event.bind(py), &task, task.clone().unbind());
+        Ok(Poll::Trap(Request::Park))
+    }
+
+    fn trace(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        visit.call(&self.event)
+    }
+}
