@@ -431,9 +431,7 @@ async def open_file(
 
     See "Asynchronous filesystem I/O" in Trio's reference manual.
     """
-    return wrap_file(
-        await to_thread_run_sync(io.open, file, mode, buffering, encoding, errors, newline, closefd, opener)
-    )
+    return wrap_file(await to_thread_run_sync(io.open, file, mode, buffering, encoding, errors, newline, closefd, opener))
 
 
 def wrap_file(file: FileT) -> AsyncIOWrapper[FileT]:

@@ -22,7 +22,7 @@ from functools import partial
 
 from ._file_io import AsyncIOWrapper, open_file
 from ._threads import to_thread_run_sync
-from ._util import final
+from ._util import final, fixup_module_metadata
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -300,3 +300,7 @@ class WindowsPath(Path, pathlib.PureWindowsPath):
     __slots__ = ()
 
     _concrete: ClassVar[type[pathlib.Path]] = pathlib.WindowsPath
+
+
+# Path() hands out the other two before anybody has asked for them by name.
+fixup_module_metadata("trio", {"Path": Path, "PosixPath": PosixPath, "WindowsPath": WindowsPath})

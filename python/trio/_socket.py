@@ -160,9 +160,7 @@ class _SocketType(SocketType):
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, exc_type: ExceptionType | None, exc_value: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    def __exit__(self, exc_type: ExceptionType | None, exc_value: BaseException | None, traceback: TracebackType | None) -> None:
         self.close()
 
     # what never waits
@@ -246,9 +244,7 @@ class _SocketType(SocketType):
         v6only = False
         if self.family == _stdlib_socket.AF_INET6:
             v6only = bool(self._sock.getsockopt(_stdlib_socket.IPPROTO_IPV6, _stdlib_socket.IPV6_V6ONLY))
-        return await _resolve_address_nocp(
-            self.type, self.family, self.proto, ipv6_v6only=v6only, address=address, local=local
-        )
+        return await _resolve_address_nocp(self.type, self.family, self.proto, ipv6_v6only=v6only, address=address, local=local)
 
     async def bind(self, address: AddressFormat) -> None:
         address = await self._resolve_address_nocp(address, local=True)

@@ -49,9 +49,7 @@ class SocketType:
 
     def __init__(self) -> None:
         if type(self) is SocketType:
-            raise TypeError(
-                "SocketType is an abstract class; use trio.socket.socket if you want to construct a socket object"
-            )
+            raise TypeError("SocketType is an abstract class; use trio.socket.socket if you want to construct a socket object")
 
     def detach(self) -> int:
         """Give up the file descriptor and return it; this object is closed afterwards, the descriptor is not.

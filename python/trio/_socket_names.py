@@ -35,9 +35,7 @@ if TYPE_CHECKING:
 
     _GetAddrInfoEntry: TypeAlias = Union[
         tuple[Literal[AddressFamily.AF_INET], SocketKind, int, str, tuple[str, int]],
-        tuple[
-            Literal[AddressFamily.AF_INET6], SocketKind, int, str, Union[tuple[str, int, int, int], tuple[int, bytes]]
-        ],
+        tuple[Literal[AddressFamily.AF_INET6], SocketKind, int, str, Union[tuple[str, int, int, int], tuple[int, bytes]]],
     ]
 else:
     _GetAddrInfoEntry = tuple
@@ -102,9 +100,7 @@ async def getaddrinfo(
     resolver = _resolver.get(None)
     if resolver is not None:
         return await resolver.getaddrinfo(host, port, family, type, proto, flags)
-    found = await to_thread_run_sync(
-        _stdlib_socket.getaddrinfo, host, port, family, type, proto, flags, abandon_on_cancel=True
-    )
+    found = await to_thread_run_sync(_stdlib_socket.getaddrinfo, host, port, family, type, proto, flags, abandon_on_cancel=True)
     return found  # type: ignore[return-value]
 
 

@@ -27,7 +27,7 @@ from ._subprocess_platform import create_pipe_from_child_output, create_pipe_to_
 from ._sync import Lock
 from ._threads import to_thread_run_sync
 from ._timeouts import sleep
-from ._util import NoPublicConstructor, final
+from ._util import NoPublicConstructor, final, fixup_module_metadata
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -191,12 +191,15 @@ class Process(metaclass=NoPublicConstructor):
         self._proc.kill()
 
 
+# Users meet the class before its name, as what open_process() returns.
+fixup_module_metadata("trio", {"Process": Process})
+
+
 def _check_options(command: Command, options: Mapping[str, object]) -> None:
     refused = [key for key in ("universal_newlines", "text", "encoding", "errors", "bufsize") if options.get(key)]
     if refused:
         raise TypeError(
-            "trio.Process only supports communicating over unbuffered byte streams; "
-            f"the '{refused[0]}' option is not supported"
+            f"trio.Process only supports communicating over unbuffered byte streams; the '{refused[0]}' option is not supported"
         )
     # Popen would accept the two mistakes below and do something surprising: run the first word of a sequence with the
     # others as arguments of the *shell*, or look for a program whose name contains the spaces.
@@ -235,9 +238,7 @@ async def open_process(
     _check_options(command, options)
     with contextlib.ExitStack() as child_ends, contextlib.ExitStack() as our_ends:
 
-        def pipe_if_asked(
-            target: Redirection, create: Callable[[], tuple[FdStream, int]]
-        ) -> tuple[FdStream | None, Redirection]:
+        def pipe_if_asked(target: Redirection, create: Callable[[], tuple[FdStream, int]]) -> tuple[FdStream | None, Redirection]:
             if target != subprocess.PIPE:
                 return None, target
             stream, child_end = create()
@@ -299,9 +300,7 @@ async def _collect(stream: ReceiveStream, chunks: list[bytes | bytearray]) -> No
             chunks.append(chunk)
 
 
-async def _see_off(
-    nursery: _core.Nursery, process: Process, deliver_cancel: Callable[[Process], Awaitable[object]]
-) -> None:
+async def _see_off(nursery: _core.Nursery, process: Process, deliver_cancel: Callable[[Process], Awaitable[object]]) -> None:
     """Have ``deliver_cancel`` end the process and wait, shielded, until it has; then stop whatever it still does."""
     with _core.CancelScope(shield=True):
         delivery = _core.CancelScope(shield=True)

@@ -54,9 +54,7 @@ def test_iteration_over_lines(tmp_path: pathlib.Path) -> None:
         ("rb", 0, io.FileIO),
     ],
 )
-def test_the_file_inside_is_what_open_gives(
-    tmp_path: pathlib.Path, mode: str, buffering: int, kind: type[object]
-) -> None:
+def test_the_file_inside_is_what_open_gives(tmp_path: pathlib.Path, mode: str, buffering: int, kind: type[object]) -> None:
     async def main() -> None:
         path = tmp_path / "file"
         path.touch()

@@ -116,8 +116,7 @@ def test_text_and_buffers_are_refused(option: str) -> None:
         with pytest.raises(TypeError) as caught:
             await function(["true"], **{option: 1})
         assert str(caught.value) == (
-            "trio.Process only supports communicating over unbuffered byte streams; "
-            f"the '{option}' option is not supported"
+            f"trio.Process only supports communicating over unbuffered byte streams; the '{option}' option is not supported"
         )
         await trio.run_process(["true"], **{option: None})
 

@@ -62,9 +62,7 @@ def test_the_last_error_is_kept_for_debuggers() -> None:
     assert output.startswith("('ZeroDivisionError', '<console>')")
 
 
-@pytest.mark.parametrize(
-    ("statement", "status"), [("exit()", 0), ("raise SystemExit(3)", 3), ("import sys; sys.exit(4)", 4)]
-)
+@pytest.mark.parametrize(("statement", "status"), [("exit()", 0), ("raise SystemExit(3)", 3), ("import sys; sys.exit(4)", 4)])
 def test_leaving(statement: str, status: int) -> None:
     output, _, got = session(f"{statement}\nprint('not reached')\n")
     assert "not reached" not in output

@@ -54,9 +54,7 @@ def test_by_default_nothing_in_and_nothing_captured(capfd: pytest.CaptureFixture
 def test_more_than_the_pipes_hold_in_both_directions() -> None:
     async def main() -> None:
         data = os.urandom(2**20)
-        result = await trio.run_process(
-            "tee /dev/stderr", shell=True, stdin=data, capture_stdout=True, capture_stderr=True
-        )
+        result = await trio.run_process("tee /dev/stderr", shell=True, stdin=data, capture_stdout=True, capture_stderr=True)
         assert result.stdout == result.stderr == data
 
     trio.run(main)
@@ -72,9 +70,7 @@ def test_a_child_that_does_not_read_its_input() -> None:
 
 def test_errors_can_be_captured_with_the_output() -> None:
     async def main() -> None:
-        result = await trio.run_process(
-            "echo out; echo err >&2", shell=True, capture_stdout=True, stderr=subprocess.STDOUT
-        )
+        result = await trio.run_process("echo out; echo err >&2", shell=True, capture_stdout=True, stderr=subprocess.STDOUT)
         assert (result.stdout, result.stderr) == (b"out\nerr\n", None)
 
     trio.run(main)
@@ -88,9 +84,7 @@ def test_check() -> None:
             await trio.run_process(command, shell=True, capture_stdout=True, capture_stderr=True)
         error = caught.value
         assert (error.cmd, error.returncode, error.stdout, error.stderr) == (command, 3, b"out\n", b"err\n")
-        result = await trio.run_process(
-            command, shell=True, check=False, capture_stdout=True, stderr=subprocess.DEVNULL
-        )
+        result = await trio.run_process(command, shell=True, check=False, capture_stdout=True, stderr=subprocess.DEVNULL)
         assert (result.returncode, result.stdout) == (3, b"out\n")
         with pytest.raises(subprocess.CalledProcessError, match="SIGKILL"):
             await trio.run_process("kill -9 $$", shell=True)
@@ -188,9 +182,7 @@ def test_an_error_elsewhere_terminates_the_child() -> None:
 def test_a_stubborn_child_is_killed_after_five_seconds(autojump_clock: trio.testing.MockClock) -> None:
     async def main() -> None:
         async with trio.open_nursery() as nursery:
-            process = await nursery.start(
-                partial(trio.run_process, STUBBORN, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-            )
+            process = await nursery.start(partial(trio.run_process, STUBBORN, stdin=subprocess.PIPE, stdout=subprocess.PIPE))
             await process.stdout.receive_some()
             with pytest.warns(RuntimeWarning, match="ignored SIGTERM for 5 seconds.*Trying SIGKILL"):
                 start = trio.current_time()
@@ -259,9 +251,7 @@ def test_an_error_in_deliver_cancel_is_reported() -> None:
 def test_in_the_background_the_pipes_belong_to_the_user() -> None:
     async def main() -> None:
         async with trio.open_nursery() as nursery:
-            process = await nursery.start(
-                partial(trio.run_process, ["cat"], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-            )
+            process = await nursery.start(partial(trio.run_process, ["cat"], stdin=subprocess.PIPE, stdout=subprocess.PIPE))
             assert isinstance(process, trio.Process)
             assert process.returncode is None
             await process.stdio.send_all(b"there and back")

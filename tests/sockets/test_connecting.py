@@ -288,7 +288,7 @@ def test_an_address_that_is_no_path_is_refused() -> None:
     async def main() -> None:
         with trio.socket.socket(trio.socket.AF_UNIX) as sock:
             for operation in (sock.bind, sock.connect):
-                with pytest.raises(TypeError, match="os.PathLike"):
+                with pytest.raises(TypeError, match=r"os\.PathLike"):
                     await operation(5)
 
     trio.run(main)

@@ -228,7 +228,7 @@ def test_who_comes_too_late_goes_back_to_sleep() -> None:
 
 def test_one_reader_and_one_writer() -> None:
     async def main() -> None:
-        with pair() as (left, right):
+        with pair() as (left, _right):
             await fill(left)
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(left.recv, 1)
