@@ -414,7 +414,7 @@ impl CancelScope {
         slf.get().state.with(py, |state| state.pending = added);
         drop(removed);
         if nearest_changed {
-            run.nudge_host(py)?;
+            run.nudge_host(py);
         }
         Ok(())
     }

@@ -86,8 +86,8 @@ pub struct Runner {
     pub token: LoopCell<Option<Py<PyAny>>>,
     /// The registry of async generators, a Python object.
     pub asyncgens: LoopCell<Option<Py<PyAny>>>,
-    /// What has to be told when host code of a guest run makes something happen.
-    pub guest: LoopCell<Option<Py<PyAny>>>,
+    /// In a guest run: has the host been asked for a tick, so that nobody waits in the poller?
+    pub guest_tick_scheduled: LoopValue<bool>,
     /// Values of `RunVar`s.
     pub locals: LoopCell<Option<Py<PyDict>>>,
     /// Was Ctrl-C pressed without anybody having got the exception yet?
@@ -101,7 +101,7 @@ pub struct Runner {
 }
 
 gc_fields!(Runner: queue, scopes, deadlines, idle, poller, clock, current, init_task, main_task,
-    main_outcome, system_nursery, entry_task, token, asyncgens, guest, locals, instruments);
+    main_outcome, system_nursery, entry_task, token, asyncgens, locals, instruments);
 
 #[allow(non_snake_case, reason = "setters of private attributes")]
 #[pymethods]
@@ -119,6 +119,7 @@ impl Runner {
     #[setter]
     fn set_clock_autojump_threshold(&self, py: Python<'_>, seconds: f64) {
         self.autojump_threshold.set(py, seconds);
+        self.nudge_host(py);
     }
 
     #[getter]
@@ -235,14 +236,13 @@ impl Runner {
 }
 
 impl Runner {
-    /// Tells a guest run's host that something became runnable or due outside of a tick.
-    pub fn nudge_host(&self, py: Python<'_>) -> PyResult<()> {
-        if self.options.is_guest {
-            if let Some(guest) = self.guest.get(py) {
-                guest.bind(py).call_method0(intern!(py, "force_tick"))?;
-            }
+    /// Host code of a guest run has made something runnable, or brought a deadline nearer: ends the
+    /// wait in the poller, so that the host is asked for a tick.
+    pub fn nudge_host(&self, py: Python<'_>) {
+        if self.options.is_guest && !self.guest_tick_scheduled.get(py) {
+            self.guest_tick_scheduled.set(py, true);
+            self.entry.wake();
         }
-        Ok(())
     }
 
     /// The current time of the run, in seconds.

@@ -183,3 +183,15 @@ pub fn raised_here(py: Python<'_>, error: PyErr) -> PyErr {
     unsafe { ffi::PyErr_SetObject(value.bind(py).get_type().as_ptr(), value.as_ptr()) };
     PyErr::fetch(py)
 }
+
+/// The `OSError` (of the right subclass) for a failed system call.
+pub fn os_error(py: Python<'_>, error: &std::io::Error) -> PyErr {
+    let Some(number) = error.raw_os_error() else {
+        return pyo3::exceptions::PyOSError::new_err(error.to_string());
+    };
+    let text = py.import(intern!(py, "os")).and_then(|os| os.call_method1("strerror", (number,)));
+    match text {
+        Ok(text) => pyo3::exceptions::PyOSError::new_err((number, text.unbind())),
+        Err(error) => error,
+    }
+}

@@ -23,22 +23,40 @@ pub fn size_or_infinity(size: &Bound<'_, PyAny>, name: &str, kind: &str) -> PyRe
     Err(PyTypeError::new_err(format!("{name} must be {kind} or math.inf")))
 }
 
-/// How many tasks to wake: an integer or `math.inf`; below zero means nobody.
-#[derive(Clone, Copy)]
-pub struct Count(pub usize);
+/// How many tasks to wake, as an argument: an integer or `math.inf`; below zero means nobody.
+///
+/// A bad number becomes an error when it is used, so that a method may complain about worse things
+/// first.
+pub struct Count(PyResult<usize>);
+
+impl Count {
+    /// A good number.
+    pub fn of(number: usize) -> Self {
+        Self(Ok(number))
+    }
+
+    /// The number, the largest one standing for infinity.
+    pub fn get(self) -> PyResult<usize> {
+        self.0
+    }
+
+    fn read(count: Borrowed<'_, '_, PyAny>) -> PyResult<usize> {
+        if let Ok(number) = count.cast::<PyInt>() {
+            return Ok(clamp(&number)?.unwrap_or(0));
+        }
+        match count.cast::<PyFloat>().map(|number| number.value()) {
+            Ok(f64::INFINITY) => Ok(usize::MAX),
+            Ok(f64::NEG_INFINITY) => Ok(0),
+            Ok(_) => Err(PyValueError::new_err("Cannot pop a non-integer number of tasks.")),
+            Err(_) => Err(PyTypeError::new_err("must be an integer or math.inf")),
+        }
+    }
+}
 
 impl<'py> FromPyObject<'_, 'py> for Count {
     type Error = PyErr;
 
     fn extract(count: Borrowed<'_, 'py, PyAny>) -> PyResult<Self> {
-        if let Ok(number) = count.cast::<PyInt>() {
-            return Ok(Self(clamp(&number)?.unwrap_or(0)));
-        }
-        match count.cast::<PyFloat>().map(|number| number.value()) {
-            Ok(f64::INFINITY) => Ok(Self(usize::MAX)),
-            Ok(f64::NEG_INFINITY) => Ok(Self(0)),
-            Ok(_) => Err(PyValueError::new_err("Cannot pop a non-integer number of tasks.")),
-            Err(_) => Err(PyTypeError::new_err("must be an integer or math.inf")),
-        }
+        Ok(Self(Self::read(count)))
     }
 }

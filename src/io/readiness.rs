@@ -8,7 +8,7 @@ use pyo3::prelude::*;
 
 use crate::core::poller::{Direction, WaitRefused};
 use crate::core::{current, Runner};
-use crate::interop::errors::{BusyResourceError, ClosedResourceError};
+use crate::interop::errors::{os_error, BusyResourceError, ClosedResourceError};
 use crate::task::{park, receive, reschedule, AbortOutcome, Interruption, Plan, Resume, Task};
 use crate::trap::{Awaitable, Leaf, Poll, Request};
 
@@ -53,7 +53,7 @@ pub fn begin(task: &Bound<'_, Task>, fd: RawFd, direction: Direction) -> PyResul
         }
         Some(Err((WaitRefused::Os(error), task))) => {
             drop(task);
-            return Err(PyErr::from(error));
+            return Err(os_error(py, &error));
         }
         None => return Err(PyOSError::new_err("the run's poller is closed")),
     }

@@ -79,7 +79,7 @@ impl Nursery {
             Self::add_exception(
                 nursery,
                 error,
-                "child task raised exception",
+                Some("child task"),
                 Source::Nursery,
                 Some(label),
             )?;
@@ -88,11 +88,11 @@ impl Nursery {
         Self::check_finished(nursery)
     }
 
-    /// Collects an exception and cancels everybody in the nursery.
+    /// Collects an exception and cancels everybody in the nursery; `what` names what raised it.
     pub(super) fn add_exception(
         nursery: &Bound<'_, Self>,
         error: Py<PyBaseException>,
-        what: &str,
+        what: Option<&str>,
         source: Source,
         culprit: Option<TaskLabel>,
     ) -> PyResult<()> {
@@ -103,9 +103,14 @@ impl Nursery {
         if scope.get().is_cancelled(py) {
             return Ok(());
         }
-        let shown = error.bind(py).repr()?;
-        let text = PyString::new(py, &format!("{what} {shown}"));
-        let reason = Reason::detailed(source, Some(text.into_any().unbind()), culprit);
+        let text = match what {
+            Some(what) => {
+                let text = format!("{what} raised exception {}", error.bind(py).repr()?);
+                Some(PyString::new(py, &text).into_any().unbind())
+            }
+            None => None,
+        };
+        let reason = Reason::detailed(source, text, culprit);
         CancelScope::cancel_because(scope, reason)
     }
 

@@ -197,7 +197,7 @@ impl Exit {
 
     fn blame_block(nursery: &Bound<'_, Nursery>, error: Py<PyBaseException>) -> PyResult<()> {
         let label = Task::label(nursery.get().parent.bind(nursery.py()));
-        let what = "Code block inside nursery contextmanager raised exception";
+        let what = Some("Code block inside nursery contextmanager");
         Nursery::add_exception(nursery, error, what, Source::Nursery, Some(label))
     }
 
@@ -255,8 +255,7 @@ fn note_interruption(
         let nursery = place.bind(py).cast::<Nursery>()?;
         let error = why.to_error(py).into_value(py);
         let label = Task::label(task);
-        let what = "Ctrl-C during";
-        Nursery::add_exception(nursery, error, what, Source::KeyboardInterrupt, Some(label))?;
+        Nursery::add_exception(nursery, error, None, Source::KeyboardInterrupt, Some(label))?;
     }
     Ok(AbortOutcome::Failed)
 }

@@ -20,7 +20,7 @@ use crate::core::instruments::{Hook, Instruments};
 use crate::core::poller::Poller;
 use crate::core::{current, Options, Runner};
 use crate::interop::cell::{LoopCell, LoopValue};
-use crate::interop::errors::{internal_error, TrioInternalError};
+use crate::interop::errors::{internal_error, os_error, TrioInternalError};
 use crate::interop::run_context;
 use crate::kernel::{CancelTree, DeadlineHeap, IdleSet, RunQueue};
 use crate::task::{spawn, Birth, Task};
@@ -43,7 +43,7 @@ pub fn begin_run<'py>(
     if current::runner_or_none(py).is_some() {
         return Err(PyRuntimeError::new_err("Attempted to call run() from inside a run()"));
     }
-    let (poller, wakeup) = Poller::open().map_err(PyErr::from)?;
+    let (poller, wakeup) = Poller::open().map_err(|error| os_error(py, &error))?;
     let observers = Bound::new(py, Instruments::default())?;
     for instrument in instruments.try_iter()? {
         observers.get().add(&instrument?)?;
@@ -73,7 +73,7 @@ pub fn begin_run<'py>(
             entry_task: LoopCell::new(None),
             token: LoopCell::new(None),
             asyncgens: LoopCell::new(None),
-            guest: LoopCell::new(None),
+            guest_tick_scheduled: LoopValue::new(true),
             locals: LoopCell::new(None),
             interrupt_pending: LoopValue::new(false),
             autojump_threshold: LoopValue::new(f64::INFINITY),

@@ -4,9 +4,11 @@
 //! poller's answer: a look without waiting first, and only if nothing is ready and there is time to
 //! wait, a worker thread that sleeps in the poller and then asks the host to call back.
 //!
-//! States of `scheduled`: true while the host has been asked for a tick; false while a worker thread
-//! waits in the poller. [`GuestRun::force_tick`] cuts the second state short when host code makes
-//! something runnable or brings a deadline nearer.
+//! The run's `guest_tick_scheduled` is true while the host has been asked for a tick, and false while a
+//! worker thread waits in the poller; `Runner::nudge_host` cuts the second state short.
+//!
+//! The run does not refer to its driver: the host's callbacks keep it alive, and if the host drops
+//! them, the run has been abandoned.
 
 use std::time::Duration;
 
@@ -22,6 +24,7 @@ use super::tick::{take_events, Ticker};
 use crate::core::poller::PollSet;
 use crate::core::Runner;
 use crate::interop::cell::{LoopCell, LoopValue};
+use crate::interop::errors::os_error;
 use crate::interop::gc::{gc_fields, Trace};
 use crate::interop::imports;
 
@@ -46,7 +49,6 @@ pub struct GuestRun {
     close: Py<PyAny>,
     ticker: LoopCell<Option<Ticker>>,
     found: LoopCell<Found>,
-    scheduled: LoopValue<bool>,
     finished: LoopValue<bool>,
 }
 
@@ -70,7 +72,6 @@ impl GuestRun {
             close,
             ticker: LoopCell::new(Some(Ticker::new())),
             found: LoopCell::new(Found::Done(false)),
-            scheduled: LoopValue::new(true),
             finished: LoopValue::new(false),
         }
     }
@@ -98,8 +99,12 @@ impl GuestRun {
                 Ok(())
             })
         });
-        begun?;
-        drop(runner.get().guest.replace(py, Some(slf.clone().into_any().unbind())));
+        if let Err(error) = begun {
+            slf.get().finished.set(py, true);
+            drop(slf.get().runner.take(py));
+            slf.get().close.bind(py).call0()?;
+            return Err(error);
+        }
         slf.get().prepare_next(slf)
     }
 
@@ -128,17 +133,6 @@ impl GuestRun {
         }
     }
 
-    /// Asks for a tick now, because host code has changed something.
-    fn force_tick(&self, py: Python<'_>) {
-        if self.scheduled.get(py) || self.finished.get(py) {
-            return;
-        }
-        self.scheduled.set(py, true);
-        if let Some(runner) = self.runner.get(py) {
-            runner.get().entry.wake();
-        }
-    }
-
     /// Waits in the poller; runs in a worker thread.
     fn _wait(&self, py: Python<'_>, timeout: f64) -> PyResult<()> {
         let Some(runner) = self.runner.get(py) else { return Ok(()) };
@@ -146,7 +140,7 @@ impl GuestRun {
         let Some(mut set) = set else { return Ok(()) };
         let waited = py.detach(|| set.wait(Duration::from_secs_f64(timeout)));
         drop(self.found.replace(py, Found::Events(set)));
-        Ok(waited?)
+        waited.map_err(|error| os_error(py, &error))
     }
 
     /// Hands a worker thread's result to the host's thread; runs in the worker thread.
@@ -161,7 +155,7 @@ impl GuestRun {
     /// The tick after a wait in a worker thread.
     fn _resume(slf: &Bound<'_, Self>, outcome: &Bound<'_, PyAny>) -> PyResult<()> {
         let py = slf.py();
-        slf.get().scheduled.set(py, true);
+        slf.get().mark_scheduled(py, true);
         if let Err(error) = outcome.call_method0(intern!(py, "unwrap")) {
             let error = crate::interop::errors::internal_error(py, error);
             return slf.get().finish(py, Err(error));
@@ -191,6 +185,12 @@ impl GuestRun {
         result
     }
 
+    fn mark_scheduled(&self, py: Python<'_>, scheduled: bool) {
+        if let Some(runner) = self.runner.get(py) {
+            runner.get().guest_tick_scheduled.set(py, scheduled);
+        }
+    }
+
     /// Finds out how long the poller may sleep and arranges for the next tick.
     fn prepare_next(&self, slf: &Bound<'_, Self>) -> PyResult<()> {
         let py = slf.py();
@@ -208,11 +208,11 @@ impl GuestRun {
         };
         if timeout <= 0.0 || found {
             drop(self.found.replace(py, Found::Done(found)));
-            self.scheduled.set(py, true);
+            self.mark_scheduled(py, true);
             self.schedule.bind(py).call1((slf.getattr(intern!(py, "tick"))?,))?;
             return Ok(());
         }
-        self.scheduled.set(py, false);
+        self.mark_scheduled(py, false);
         let wait = imports::partial(py)?.call1((slf.getattr(intern!(py, "_wait"))?, timeout))?;
         let deliver = slf.getattr(intern!(py, "_deliver"))?;
         imports::start_thread_soon(py)?.call1((wait, deliver))?;
@@ -223,7 +223,6 @@ impl GuestRun {
     fn finish(&self, py: Python<'_>, result: PyResult<()>) -> PyResult<()> {
         self.finished.set(py, true);
         let Some(runner) = self.runner.take(py) else { return Ok(()) };
-        drop(runner.get().guest.take(py));
         let closed = self.close.bind(py).call0();
         let outcome = match result.and(closed.map(|_| ())) {
             Ok(()) => runner.get().main_outcome.get(py),

@@ -22,10 +22,11 @@ pub fn step(runner: &Bound<'_, Runner>, task: &Bound<'_, Task>) -> PyResult<()> 
     let py = runner.py();
     let run = runner.get();
     let instruments = run.instruments.get();
+    let _current = Current::set(run, task);
     if instruments.watch(py, Hook::BeforeTaskStep) {
         instruments.notify(py, Hook::BeforeTaskStep, &PyTuple::new(py, [task])?);
     }
-    let resumed = resume_task(run, task)?;
+    let resumed = resume_task(task)?;
     match resumed {
         Resumed::Yielded(message) => match message.bind(py).cast_exact::<Trap>() {
             Ok(trap) => obey(task, trap)?,
@@ -44,7 +45,7 @@ pub fn step(runner: &Bound<'_, Runner>, task: &Bound<'_, Task>) -> PyResult<()> 
 }
 
 #[inline]
-fn resume_task(run: &Runner, task: &Bound<'_, Task>) -> PyResult<Resumed> {
+fn resume_task(task: &Bound<'_, Task>) -> PyResult<Resumed> {
     let py = task.py();
     let this = task.get();
     this.schedule_points.set(py, this.schedule_points.get(py) + 1);
@@ -53,24 +54,35 @@ fn resume_task(run: &Runner, task: &Bound<'_, Task>) -> PyResult<Resumed> {
         return Ok(Resumed::Returned(py.None()));
     };
     let coroutine = coroutine.into_bound(py);
-    let old = run.current.replace(py, Some(task.clone().unbind()));
-    drop(old);
-    let resumed = {
-        let _entered = EnteredContext::enter(context.into_bound(py))?;
-        if this.throws.get(py) {
-            this.throws.set(py, false);
-            match this.inbox.take(py) {
-                Resume::Error(error) => {
-                    throw(&coroutine, PyErr::from_value(error.into_bound(py).into_any()))
-                }
-                _ => resume(&coroutine),
-            }
-        } else {
-            resume(&coroutine)
+    let _entered = EnteredContext::enter(context.into_bound(py))?;
+    if this.throws.get(py) {
+        this.throws.set(py, false);
+        if let Resume::Error(error) = this.inbox.take(py) {
+            return Ok(throw(&coroutine, PyErr::from_value(error.into_bound(py).into_any())));
         }
-    };
-    drop(run.current.take(py));
-    Ok(resumed)
+    }
+    Ok(resume(&coroutine))
+}
+
+/// Marks a task as the one whose step is under way, until dropped.
+struct Current<'a, 'py> {
+    run: &'a Runner,
+    py: Python<'py>,
+}
+
+impl<'a, 'py> Current<'a, 'py> {
+    #[inline]
+    fn set(run: &'a Runner, task: &Bound<'py, Task>) -> Self {
+        drop(run.current.replace(task.py(), Some(task.clone().unbind())));
+        Self { run, py: task.py() }
+    }
+}
+
+impl Drop for Current<'_, '_> {
+    #[inline]
+    fn drop(&mut self) {
+        drop(self.run.current.take(self.py));
+    }
 }
 
 /// Does what a trap asks for.

@@ -19,6 +19,7 @@ use crate::cancel::CancelScope;
 use crate::core::instruments::Hook;
 use crate::core::poller::PollSet;
 use crate::core::{Due, Runner};
+use crate::interop::errors::os_error;
 use crate::task::{reschedule, Resume, Task};
 use crate::wake::wake_entry_task;
 
@@ -102,7 +103,7 @@ impl Ticker {
             if timeout.is_zero() { set.wait(timeout) } else { py.detach(|| set.wait(timeout)) };
         self.last_poll = Instant::now();
         let found = take_events(runner, py, set)?;
-        waited?;
+        waited.map_err(|error| os_error(py, &error))?;
         py.check_signals()?;
         Ok(found)
     }

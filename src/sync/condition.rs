@@ -101,13 +101,13 @@ impl Condition {
     ///
     /// Raises:
     ///     RuntimeError: if this task does not have the lock.
-    #[pyo3(signature = (n = Count(1)), text_signature = "($self, n=1)")]
+    #[pyo3(signature = (n = Count::of(1)), text_signature = "($self, n=1)")]
     fn notify(slf: &Bound<'_, Self>, n: Count) -> PyResult<()> {
         let lock = slf.get().lock.get();
         if !lock.is_owned_by(&current::task(slf.py())?) {
             return Err(PyRuntimeError::new_err("must hold the lock to notify"));
         }
-        for _ in 0..n.0 {
+        for _ in 0..n.get()? {
             if !transfer(slf, lock.lot(slf.py())) {
                 break;
             }
@@ -117,7 +117,7 @@ impl Condition {
 
     /// Let all tasks that wait go on as soon as they can have the lock; see :meth:`notify`.
     fn notify_all(slf: &Bound<'_, Self>) -> PyResult<()> {
-        Self::notify(slf, Count(usize::MAX))
+        Self::notify(slf, Count::of(usize::MAX))
     }
 
     /// The condition's state: an object with the attributes ``tasks_waiting`` (for a notification) and

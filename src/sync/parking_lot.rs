@@ -68,10 +68,10 @@ impl ParkingLot {
     ///
     /// Returns:
     ///     A list of the tasks that were woken, in the order in which they had come.
-    #[pyo3(signature = (*, count = Count(1)), text_signature = "($self, *, count=1)")]
+    #[pyo3(signature = (*, count = Count::of(1)), text_signature = "($self, *, count=1)")]
     fn unpark<'py>(slf: &Bound<'py, Self>, count: Count) -> PyResult<Bound<'py, PyList>> {
         let woken = PyList::empty(slf.py());
-        for _ in 0..count.0 {
+        for _ in 0..count.get()? {
             match wake(slf)? {
                 Some(task) => woken.append(task)?,
                 None => break,
@@ -82,7 +82,7 @@ impl ParkingLot {
 
     /// Wake everybody; returns the list of those who were woken.
     fn unpark_all<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyList>> {
-        Self::unpark(slf, Count(slf.get().len(slf.py())))
+        Self::unpark(slf, Count::of(slf.get().len(slf.py())))
     }
 
     /// Move the tasks that have slept longest to the end of another lot, without waking them.
@@ -90,12 +90,12 @@ impl ParkingLot {
     /// Arguments:
     ///     new_lot: the :class:`ParkingLot` to move them to.
     ///     count: how many at most; ``math.inf`` for all.
-    #[pyo3(signature = (new_lot, *, count = Count(1)), text_signature = "($self, new_lot, *, count=1)")]
+    #[pyo3(signature = (new_lot, *, count = Count::of(1)), text_signature = "($self, new_lot, *, count=1)")]
     fn repark(slf: &Bound<'_, Self>, new_lot: &Bound<'_, PyAny>, count: Count) -> PyResult<()> {
         let Ok(new_lot) = new_lot.cast::<Self>() else {
             return Err(PyTypeError::new_err("new_lot must be a ParkingLot"));
         };
-        for _ in 0..count.0.min(slf.get().len(slf.py())) {
+        for _ in 0..count.get()?.min(slf.get().len(slf.py())) {
             transfer(slf, new_lot);
         }
         Ok(())
@@ -103,7 +103,7 @@ impl ParkingLot {
 
     /// Move everybody to the end of another lot, without waking them.
     fn repark_all(slf: &Bound<'_, Self>, new_lot: &Bound<'_, PyAny>) -> PyResult<()> {
-        Self::repark(slf, new_lot, Count(usize::MAX))
+        Self::repark(slf, new_lot, Count::of(usize::MAX))
     }
 
     /// Break the lot: wake everybody with :exc:`BrokenResourceError`, and let nobody park again.

@@ -137,7 +137,7 @@ pub(super) fn enqueue(task: &Bound<'_, Task>) -> PyResult<()> {
         instruments.notify(py, Hook::TaskScheduled, &PyTuple::new(py, [task])?);
     }
     if was_idle && runner.options.is_guest {
-        runner.nudge_host(py)?;
+        runner.nudge_host(py);
     }
     Ok(())
 }

@@ -56,7 +56,7 @@ fn go_to_sleep(task: &Bound<'_, Task>, deadline: f64) -> PyResult<Poll> {
         });
         plan = Plan { abort: stop_sleeping, place: None, key: key.to_bits() };
         if is_nearest {
-            runner.nudge_host(py)?;
+            runner.nudge_host(py);
         }
     }
     park(py, task.get(), plan);

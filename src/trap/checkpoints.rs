@@ -44,8 +44,8 @@ impl Leaf for CheckpointIfCancelled {
     fn poll(&mut self, py: Python<'_>, turn: u32) -> PyResult<Poll> {
         if turn == 0 {
             let task = current::task(py)?;
-            task.get().count_cancel_point(py);
             if !task.get().has_pending_interruption(py) {
+                task.get().count_cancel_point(py);
                 return Ok(Poll::Ready);
             }
         }
@@ -83,12 +83,10 @@ impl Entry {
             return Ok(None);
         }
         let py = task.py();
-        if self.turns == 0 {
+        if self.turns == 0 && !task.get().has_pending_interruption(py) {
             task.get().count_cancel_point(py);
-            if !task.get().has_pending_interruption(py) {
-                self.passed = true;
-                return Ok(None);
-            }
+            self.passed = true;
+            return Ok(None);
         }
         let poll = poll_checkpoint(py, self.turns)?;
         self.turns += 1;

@@ -59,8 +59,12 @@ _r = random.Random()
 _ALLOW_DETERMINISTIC_SCHEDULING = False
 # Upstream's lazy heap of deadlines is pruned beyond this size. Ours never holds a dead entry.
 DEADLINE_HEAP_MIN_PRUNE_THRESHOLD = 1000
-# Upstream strips this many frames of `Context.run` from tracebacks. The native loop leaves none.
-_count_context_run_tb_frames = 0
+
+
+
+def _count_context_run_tb_frames() -> int:
+    """How many frames the loop leaves at the top of a task's tracebacks: none, it is native."""
+    return 0
 
 
 class RunContext(threading.local):
@@ -132,7 +136,9 @@ class _LiveRun:
             GLOBAL_RUN_CONTEXT.__dict__.clear()
             if self.runner.ki_pending:
                 # Ctrl-C came so late that no task could get it.
-                self.runner.main_task_outcome = outcome.Error(KeyboardInterrupt())
+                interrupt = KeyboardInterrupt()
+                interrupt.__context__ = getattr(self.runner.main_task_outcome, "error", None)
+                self.runner.main_task_outcome = outcome.Error(interrupt)
 
 
 async def _init(runner: Runner, async_fn: Callable[..., Awaitable[object]], args: tuple[Any, ...]) -> None:
