@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 
 import pytest
 
@@ -158,12 +158,12 @@ def test_an_exit_status_that_nobody_can_know() -> None:
         signal.signal(signal.SIGCHLD, before)
 
 
-def test_no_descriptor_is_left() -> None:
+def test_no_descriptor_is_left(descriptors: Callable[[], list[str]]) -> None:
     async def main() -> None:
-        before = os.listdir("/proc/self/fd")
+        before = descriptors()
         process = await open_process(["true"])
         await process.wait()
-        assert os.listdir("/proc/self/fd") == before
+        assert descriptors() == before
 
     trio.run(main)
 

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -133,25 +134,25 @@ def test_combinations_that_cannot_work(options: dict[str, Any], error: type[Exce
     trio.run(main)
 
 
-def test_a_program_that_is_not_there() -> None:
+def test_a_program_that_is_not_there(descriptors: Callable[[], list[str]]) -> None:
     async def main() -> None:
-        before = os.listdir("/proc/self/fd")
+        before = descriptors()
         with pytest.raises(FileNotFoundError):
             await trio.run_process(["/nonexistent/program"], capture_stdout=True)
-        assert os.listdir("/proc/self/fd") == before
+        assert descriptors() == before
 
     trio.run(main)
 
 
-def test_no_descriptor_is_left() -> None:
+def test_no_descriptor_is_left(descriptors: Callable[[], list[str]]) -> None:
     async def main() -> None:
-        before = os.listdir("/proc/self/fd")
+        before = descriptors()
         await trio.run_process(["cat"], stdin=b"abc", capture_stdout=True, capture_stderr=True)
         with pytest.raises(subprocess.CalledProcessError):
             await trio.run_process(["false"])
         with trio.move_on_after(0.05):
             await trio.run_process(SLEEP, stdin=b"", capture_stdout=True)
-        assert os.listdir("/proc/self/fd") == before
+        assert descriptors() == before
 
     trio.run(main)
 
