@@ -68,7 +68,7 @@ pub fn remove_instrument(py: Python<'_>, instrument: &Bound<'_, PyAny>) -> PyRes
 #[pyfunction(name = "reschedule")]
 #[pyo3(signature = (task, next_send = None))]
 pub fn reschedule_task(task: &Bound<'_, Task>, next_send: Option<Py<PyAny>>) -> PyResult<()> {
-    let resume = next_send.map_or(Resume::Nothing, Resume::Outcome);
+    let resume = next_send.map_or_else(|| Resume::Value(task.py().None()), Resume::Outcome);
     reschedule(task, resume)
 }
 

@@ -4,7 +4,7 @@
 //! scope around the sleep is cancelled by the time the task runs again, the sleep therefore ends with
 //! `Cancelled` although its own deadline has passed, too.
 
-use pyo3::exceptions::PyValueError;
+use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 
 use crate::core::{current, Due};
@@ -39,7 +39,9 @@ impl Leaf for Sleep {
             return go_to_sleep(&current::task(py)?, deadline);
         }
         let task = current::task(py)?;
-        receive(&task)?;
+        if receive(&task)?.is_some() {
+            return Err(PyRuntimeError::new_err("Should never have been rescheduled!"));
+        }
         pending_cancellation(&task).map_or(Ok(Poll::Ready), Err)
     }
 }
