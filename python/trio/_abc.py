@@ -28,6 +28,8 @@ from abc import ABC, abstractmethod
 
 import trio
 
+from ._native import MemoryReceiveChannel, MemorySendChannel
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import TracebackType
@@ -406,3 +408,8 @@ class Channel(SendChannel[T], ReceiveChannel[T]):
     """
 
     __slots__: tuple[()] = ()
+
+
+# Memory channels are native and implement the interfaces without inheriting from them.
+SendChannel.register(MemorySendChannel)
+ReceiveChannel.register(MemoryReceiveChannel)
