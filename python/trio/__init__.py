@@ -56,6 +56,9 @@ from ._timeouts import (
 )
 from ._version import __version__ as __version__
 from . import _lazy
+from ._util import fixup_module_metadata
+
+fixup_module_metadata(__name__, globals())
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -84,7 +87,6 @@ if TYPE_CHECKING:
         open_ssl_over_tcp_stream as open_ssl_over_tcp_stream,
         serve_ssl_over_tcp as serve_ssl_over_tcp,
     )
-    from ._safe_channel import as_safe_channel as as_safe_channel
     from ._path import Path as Path, PosixPath as PosixPath, WindowsPath as WindowsPath
     from ._safe_channel import as_safe_channel as as_safe_channel
     from ._signals import open_signal_receiver as open_signal_receiver
@@ -118,7 +120,6 @@ _lazy.install(
         "WindowsPath": "_path",
         "aclose_forcefully": "_highlevel_generic",
         "as_safe_channel": "_safe_channel",
-        "as_safe_channel": "_safe_channel",
         "open_file": "_file_io",
         "open_signal_receiver": "_signals",
         "open_ssl_over_tcp_listeners": "_highlevel_ssl_helpers",
@@ -133,3 +134,4 @@ _lazy.install(
         "wrap_file": "_file_io",
     },
 )
+del TYPE_CHECKING, fixup_module_metadata

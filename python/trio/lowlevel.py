@@ -44,6 +44,9 @@ from ._core import (
     wait_writable as wait_writable,
 )
 from . import _lazy
+from ._util import fixup_module_metadata
+
+fixup_module_metadata(__name__, globals())
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -55,3 +58,4 @@ _lazy.install(
     __name__,
     {"FdStream": "_unix_pipes", "encode_hostname": "_socket", "open_process": "_subprocess"},
 )
+del TYPE_CHECKING, fixup_module_metadata

@@ -83,7 +83,10 @@ gc_fields!(CancelScope: state);
 #[pymethods]
 impl CancelScope {
     #[new]
-    #[pyo3(signature = (*, relative_deadline = f64::INFINITY, deadline = f64::INFINITY, shield = false))]
+    #[pyo3(
+        signature = (*, relative_deadline = f64::INFINITY, deadline = f64::INFINITY, shield = false),
+        text_signature = "(*, relative_deadline=1e999, deadline=1e999, shield=False)"
+    )]
     fn py_new(relative_deadline: f64, deadline: f64, shield: bool) -> PyResult<Self> {
         if deadline.is_nan() {
             return Err(PyValueError::new_err("deadline must not be NaN"));

@@ -20,11 +20,12 @@ mod schedule;
 mod spawn;
 
 use pyo3::prelude::*;
-use pyo3::types::{PyList, PyString};
+use pyo3::types::{PyDict, PyList, PyString, PyTuple};
 use pyo3::{PyTraverseError, PyVisit};
 
 use crate::core::{Runner, TaskLabel, TaskName};
 use crate::interop::cell::{LoopCell, LoopValue};
+use crate::interop::errors::no_public_constructor;
 use crate::interop::gc::{gc_fields, Trace};
 use crate::kernel::NodeId;
 
@@ -90,6 +91,12 @@ gc_fields!(Task: runner, coroutine, context, name, inbox, plan, parent_nursery, 
 
 #[pymethods]
 impl Task {
+    #[new]
+    #[pyo3(signature = (*_args, **_kwargs))]
+    fn refuse(_args: &Bound<'_, PyTuple>, _kwargs: Option<&Bound<'_, PyDict>>) -> PyResult<Self> {
+        Err(no_public_constructor("trio.lowlevel.Task"))
+    }
+
     #[getter]
     fn coro(&self, py: Python<'_>) -> Option<Py<PyAny>> {
         self.coroutine.get(py)

@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use pyo3::prelude::*;
-use pyo3::types::PyTuple;
+use pyo3::types::{PyDict, PyTuple};
 
 use crate::core::current;
 use crate::core::entry_queue::{Call, EntryQueue};
+use crate::interop::errors::no_public_constructor;
 
 /// A handle on a call to :func:`trio.run`, for use from other threads and signal handlers.
 ///
@@ -25,6 +26,12 @@ impl TrioToken {
 
 #[pymethods]
 impl TrioToken {
+    #[new]
+    #[pyo3(signature = (*_args, **_kwargs))]
+    fn refuse(_args: &Bound<'_, PyTuple>, _kwargs: Option<&Bound<'_, PyDict>>) -> PyResult<Self> {
+        Err(no_public_constructor("trio.lowlevel.TrioToken"))
+    }
+
     /// Have a function called in the run's thread.
     ///
     /// May be called from any thread, from signal handlers and from ``__del__``. Calls run in the order
