@@ -2,8 +2,8 @@
 
 There are three families, and nothing here has state of its own:
 
-* *plug points of the runtime*: :class:`Clock`, :class:`Instrument`, :class:`HostnameResolver`, :class:`SocketFactory`.
-  An object of the user's that the run loop or :mod:`trio.socket` calls;
+* *plug points of the runtime*: :class:`Clock` and :class:`Instrument`, objects of the user's that the run loop calls.  (The
+  plug points of :mod:`trio.socket` have a module of their own, :mod:`trio._abc_sockets`, because that one needs `socket`.)
 * *byte transports*: :class:`SendStream` and :class:`ReceiveStream`, joined in :class:`Stream` and
   :class:`HalfCloseableStream`, handed out by a :class:`Listener`.  Bytes in order, without message boundaries;
 * *object transports*: :class:`SendChannel` and :class:`ReceiveChannel`, joined in :class:`Channel`.
@@ -23,7 +23,6 @@ This module is imported very early, by the core itself, and `typing` is slow to 
 
 from __future__ import annotations
 
-import socket
 from abc import ABC, abstractmethod
 
 import trio
@@ -33,28 +32,17 @@ from ._native import MemoryReceiveChannel, MemorySendChannel
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import TracebackType
-    from typing import Generic, Literal, TypeVar, Union
+    from typing import Generic, TypeVar
 
-    from typing_extensions import Self, TypeAlias
+    from typing_extensions import Self
 
+    from ._abc_sockets import HostnameResolver as HostnameResolver, SocketFactory as SocketFactory
     from .lowlevel import Task
-    from .socket import SocketType
 
     ReceiveType = TypeVar("ReceiveType", covariant=True)
     SendType = TypeVar("SendType", contravariant=True)
     T = TypeVar("T")
     T_resource = TypeVar("T_resource", bound="AsyncResource", covariant=True)
-
-    # What getaddrinfo() returns: family, type, protocol, canonical name, and the address in the family's own form.
-    InetEntry: TypeAlias = tuple[Literal[socket.AddressFamily.AF_INET], socket.SocketKind, int, str, tuple[str, int]]
-    Inet6Entry: TypeAlias = tuple[
-        Literal[socket.AddressFamily.AF_INET6],
-        socket.SocketKind,
-        int,
-        str,
-        Union[tuple[str, int, int, int], tuple[int, bytes]],
-    ]
-    AddrInfoEntry: TypeAlias = Union[InetEntry, Inet6Entry]
 else:
     from types import GenericAlias
 
@@ -67,8 +55,15 @@ else:
         """
 
         __slots__ = ()
-
         __class_getitem__ = classmethod(GenericAlias)
+
+    def __getattr__(name: str) -> object:
+        """The interfaces that moved out, for those who look for every interface here."""
+        if name not in ("HostnameResolver", "SocketFactory"):
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        from . import _abc_sockets
+
+        return getattr(_abc_sockets, name)
 
 
 # ---- plug points of the runtime ----
@@ -151,51 +146,6 @@ class Instrument(ABC):
 
         Args:
           timeout: the number that :meth:`before_io_wait` got, whether or not that much time has passed.
-        """
-
-
-class HostnameResolver(ABC):
-    """A replacement for the system's name resolution, see :func:`trio.socket.set_custom_hostname_resolver`."""
-
-    __slots__: tuple[()] = ()
-
-    @abstractmethod
-    async def getaddrinfo(
-        self,
-        host: bytes | None,
-        port: bytes | str | int | None,
-        family: int = 0,
-        type: int = 0,
-        proto: int = 0,
-        flags: int = 0,
-    ) -> list[AddrInfoEntry]:
-        """Translate a host and a port into socket addresses, like :func:`trio.socket.getaddrinfo`.
-
-        Called only for what needs resolving: numeric addresses never get here.  A host given as text has been encoded already,
-        by the rules of IDNA 2008, so ``host`` is ``bytes`` or `None`.
-        """
-
-    @abstractmethod
-    async def getnameinfo(self, sockaddr: tuple[str, int] | tuple[str, int, int, int], flags: int) -> tuple[str, str]:
-        """Translate a socket address into a host and a service name, like :func:`trio.socket.getnameinfo`."""
-
-
-class SocketFactory(ABC):
-    """A replacement for the kernel's sockets, see :func:`trio.socket.set_custom_socket_factory`."""
-
-    __slots__: tuple[()] = ()
-
-    @abstractmethod
-    def socket(
-        self,
-        family: socket.AddressFamily | int = socket.AF_INET,
-        type: socket.SocketKind | int = socket.SOCK_STREAM,
-        proto: int = 0,
-    ) -> SocketType:
-        """Create a socket; takes the same arguments as :func:`trio.socket.socket`, fd aside.
-
-        Returns an object of a subclass of :class:`trio.socket.SocketType`.  A factory that has no socket to offer for these
-        arguments raises `OSError`, as the kernel would.
         """
 
 
