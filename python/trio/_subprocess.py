@@ -151,11 +151,14 @@ class Process(metaclass=NoPublicConstructor):
         return code
 
     def _close_pidfd(self) -> None:
-        pidfd, self._pidfd = self._pidfd, None
-        if pidfd is not None:
-            if _core.in_trio_run():
-                _core.notify_closing(pidfd)
-            pidfd.close()
+        if self._pidfd is None:
+            return
+        if _core.in_trio_run():
+            _core.notify_closing(self._pidfd)
+        elif self._wait_lock.locked():
+            return  # asked from another thread, while a task waits: the exit itself wakes that task, which then closes
+        self._pidfd.close()
+        self._pidfd = None
 
     async def wait(self) -> int:
         """Wait for the child to exit, and return its :attr:`returncode`.

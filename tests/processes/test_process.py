@@ -141,6 +141,27 @@ def test_looking_at_a_process_after_the_run() -> None:
     assert "exited with signal 9" in repr(process)
 
 
+@pytest.mark.skipif(not OURS, reason="upstream needs a run for this")
+def test_looking_at_a_process_from_another_thread() -> None:
+    async def main() -> None:
+        process = await open_process(SLEEP)
+
+        def watch() -> None:
+            while process.poll() is None:
+                pass
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(process.wait)
+            nursery.start_soon(trio.to_thread.run_sync, watch)
+            await trio.testing.wait_all_tasks_blocked()
+            process.kill()
+            nursery.cancel_scope.deadline = trio.current_time() + 10
+        assert not nursery.cancel_scope.cancelled_caught
+        assert process._pidfd is None
+
+    trio.run(main)
+
+
 def test_an_exit_status_that_nobody_can_know() -> None:
     # With SIGCHLD ignored, the kernel throws the status away. Like Popen, we say 0.
     async def main() -> None:
