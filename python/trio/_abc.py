@@ -2,23 +2,26 @@
 
 There are three families, and nothing here has state of its own:
 
-* *plug points of the runtime*: :class:`Clock` and :class:`Instrument`, objects of the user's that the run loop calls.  (The
-  plug points of :mod:`trio.socket` have a module of their own, :mod:`trio._abc_sockets`, because that one needs `socket`.)
+* *plug points of the runtime*: :class:`Clock` and :class:`Instrument`, objects of the user's that the run loop
+  calls.  (The plug points of :mod:`trio.socket` have a module of their own, :mod:`trio._abc_sockets`, because
+  that one needs `socket`.)
 * *byte transports*: :class:`SendStream` and :class:`ReceiveStream`, joined in :class:`Stream` and
   :class:`HalfCloseableStream`, handed out by a :class:`Listener`.  Bytes in order, without message boundaries;
 * *object transports*: :class:`SendChannel` and :class:`ReceiveChannel`, joined in :class:`Channel`.
 
-The transports all rest on :class:`AsyncResource`: something whose closing is an async operation, and which is closed when
-an ``async with`` block ends.
+The transports all rest on :class:`AsyncResource`: something whose closing is an async operation, and which is
+closed when an ``async with`` block ends.
 
-Two rules hold for every method of a transport.  Each call is a checkpoint, also when it could finish at once.  And a direction
-belongs to one task at a time: a second task in the same direction gets `trio.BusyResourceError` from byte transports, while
-object transports let any number of tasks wait.
+Two rules hold for every method of a transport.  Each call is a checkpoint, also when it could finish at
+once.  And a direction belongs to one task at a time: a second task in the same direction gets
+`trio.BusyResourceError` from byte transports, while object transports let any number of tasks wait.
 
-Every class declares empty ``__slots__``, so that an implementation decides for itself whether its objects carry a ``__dict__``.
+Every class declares empty ``__slots__``, so that an implementation decides for itself whether its objects carry
+a ``__dict__``.
 
-This module is imported very early, by the core itself, and `typing` is slow to import; type checkers therefore see
-`typing.Generic` as the base of the parametrised classes, and the interpreter sees the stand-in :class:`Generic` below.
+This module is imported very early, by the core itself, and `typing` is slow to import; type checkers therefore
+see `typing.Generic` as the base of the parametrised classes, and the interpreter sees the stand-in
+:class:`Generic` below.
 """
 
 from __future__ import annotations
@@ -32,7 +35,7 @@ from ._native import MemoryReceiveChannel, MemorySendChannel
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import TracebackType
-    from typing import Generic, TypeVar
+    from typing import Generic as Generic, TypeVar
 
     from typing_extensions import Self
 
@@ -72,10 +75,12 @@ else:
 class Clock(ABC):
     """A source of time for one run, given to :func:`trio.run` as ``clock``.
 
-    Times are floats in seconds on a scale the clock chooses; only differences mean something, and time may not run backwards.
+    Times are floats in seconds on a scale the clock chooses; only differences mean something, and time may not
+    run backwards.
 
-    See `the reference on custom clocks <https://trio.readthedocs.io/en/stable/reference-testing.html#time-and-timeouts>`__
-    for the clock most tests want.
+    See `the reference on custom clocks
+    <https://trio.readthedocs.io/en/stable/reference-testing.html#time-and-timeouts>`__ for the clock most tests
+    want.
     """
 
     __slots__: tuple[()] = ()
@@ -96,52 +101,53 @@ class Clock(ABC):
           deadline: a time on this clock's scale.
 
         Returns:
-          Real seconds.  Too little is harmless, as the loop asks again after waking; too much makes timeouts late.  Zero or
-          less means that the deadline has passed already.
+          Real seconds.  Too little is harmless, as the loop asks again after waking; too much makes timeouts
+          late.  Zero or less means that the deadline has passed already.
         """
 
 
-class Instrument(ABC):
+class Instrument(ABC):  # noqa: B024 (nothing has to be overridden)
     """Receives a call whenever the run loop does something worth observing.
 
-    Override what interests you and hand an instance to :func:`trio.run` or :func:`trio.lowlevel.add_instrument`.  A hook that
-    stays as it is costs the loop nothing.  Hooks are called synchronously, inside the loop; should one raise, the instrument is
-    dropped and the exception logged, and the run goes on.  The
-    `section on instrumentation <https://trio.readthedocs.io/en/stable/reference-lowlevel.html#debugging-and-instrumentation>`__
-    of the reference has examples.
+    Override what interests you and hand an instance to :func:`trio.run` or
+    :func:`trio.lowlevel.add_instrument`.  A hook that stays as it is costs the loop nothing.  Hooks are called
+    synchronously, inside the loop; should one raise, the instrument is dropped and the exception logged, and
+    the run goes on.  The `section on instrumentation
+    <https://trio.readthedocs.io/en/stable/reference-lowlevel.html#debugging-and-instrumentation>`__ of the
+    reference has examples.
     """
 
     __slots__: tuple[()] = ()
 
-    def before_run(self) -> None:
+    def before_run(self) -> None:  # noqa: B027
         """The run is about to start; not even the main task exists."""
 
-    def after_run(self) -> None:
+    def after_run(self) -> None:  # noqa: B027
         """The run is over, :func:`trio.run` is about to return."""
 
-    def task_spawned(self, task: Task) -> None:
+    def task_spawned(self, task: Task) -> None:  # noqa: B027
         """``task`` was created and has not run yet."""
 
-    def task_scheduled(self, task: Task) -> None:
+    def task_scheduled(self, task: Task) -> None:  # noqa: B027
         """``task`` became runnable; some time later it will actually run."""
 
-    def before_task_step(self, task: Task) -> None:
+    def before_task_step(self, task: Task) -> None:  # noqa: B027
         """``task`` is going to run until its next schedule point."""
 
-    def after_task_step(self, task: Task) -> None:
+    def after_task_step(self, task: Task) -> None:  # noqa: B027
         """``task`` ran up to a schedule point, or ended."""
 
-    def task_exited(self, task: Task) -> None:
+    def task_exited(self, task: Task) -> None:  # noqa: B027
         """``task`` is done and will not be seen again."""
 
-    def before_io_wait(self, timeout: float) -> None:
+    def before_io_wait(self, timeout: float) -> None:  # noqa: B027
         """The loop is about to ask the operating system for events.
 
         Args:
           timeout: the longest time it will block, in seconds.
         """
 
-    def after_io_wait(self, timeout: float) -> None:
+    def after_io_wait(self, timeout: float) -> None:  # noqa: B027
         """The loop came back from asking for events.
 
         Args:
@@ -165,9 +171,9 @@ class AsyncResource(ABC):
     async def aclose(self) -> None:
         """Close the resource, gracefully if that is possible.  A checkpoint.
 
-        A graceful close may block (say, to tell the peer); it can be cancelled, and then it still closes the resource, only less
-        politely, before `trio.Cancelled` comes out.  No other exception should: there is nothing a caller could do about
-        it.  Closing twice is allowed and does nothing the second time.
+        A graceful close may block (say, to tell the peer); it can be cancelled, and then it still closes the
+        resource, only less politely, before `trio.Cancelled` comes out.  No other exception should: there is
+        nothing a caller could do about it.  Closing twice is allowed and does nothing the second time.
 
         Tasks that are using the resource meanwhile, or try to afterwards, get `trio.ClosedResourceError`.  To
         close without waiting for anything, use :func:`trio.aclose_forcefully`.
@@ -191,7 +197,8 @@ class AsyncResource(ABC):
 class SendStream(AsyncResource):
     """The sending half of a byte stream.
 
-    A stream is not a file: what one call sends may arrive in several pieces, or together with what the next call sends.
+    A stream is not a file: what one call sends may arrive in several pieces, or together with what the next
+    call sends.
     """
 
     __slots__: tuple[()] = ()
@@ -200,8 +207,8 @@ class SendStream(AsyncResource):
     async def send_all(self, data: bytes | bytearray | memoryview) -> None:
         """Send all of ``data``, however often the transport has to be asked.  A checkpoint.
 
-        Returning says that the data was handed over, not that the peer has received it.  After an exception, cancellation
-        included, there is no telling how much of it was.
+        Returning says that the data was handed over, not that the peer has received it.  After an exception,
+        cancellation included, there is no telling how much of it was.
 
         Raises:
           trio.BusyResourceError: another task is sending, or waiting in :meth:`wait_send_all_might_not_block`.
@@ -213,12 +220,13 @@ class SendStream(AsyncResource):
     async def wait_send_all_might_not_block(self) -> None:
         """Block until a :meth:`send_all` has a chance of not blocking.  A checkpoint.
 
-        A hint for senders that would rather decide late what to send: it may return early, and the `send_all` that follows may
-        block after all.  It must not be late: as long as it blocks, `send_all` would.
+        A hint for senders that would rather decide late what to send: it may return early, and the `send_all`
+        that follows may block after all.  It must not be late: as long as it blocks, `send_all` would.
 
         Raises:
           trio.BusyResourceError: another task is sending, or waiting here as well.
-          trio.BrokenResourceError: the connection failed; an implementation may also return and let `send_all` say so.
+          trio.BrokenResourceError: the connection failed; an implementation may also return and let `send_all`
+            say so.
           trio.ClosedResourceError: this end was closed, before or during the call.
         """
 
@@ -305,8 +313,8 @@ class Listener(AsyncResource, Generic[T_resource]):
 class SendChannel(AsyncResource, Generic[SendType]):
     """The sending end of a transport for Python objects.
 
-    Like `SendStream` for objects instead of bytes, except that each object is delivered whole, and that several tasks may
-    wait in it.
+    Like `SendStream` for objects instead of bytes, except that each object is delivered whole, and that several
+    tasks may wait in it.
     """
 
     __slots__: tuple[()] = ()
@@ -354,7 +362,8 @@ class ReceiveChannel(AsyncResource, Generic[ReceiveType]):
 class Channel(SendChannel[T], ReceiveChannel[T]):
     """A transport for Python objects in both directions.
 
-    What is sent here is received at the other end of the connection, not by this object's own :meth:`~ReceiveChannel.receive`.
+    What is sent here is received at the other end of the connection, not by this object's own
+    :meth:`~ReceiveChannel.receive`.
     """
 
     __slots__: tuple[()] = ()

@@ -1,8 +1,8 @@
 """The interfaces with which users replace the network beneath :mod:`trio.socket`.
 
-A test can put a simulated network in the place of the real one with a :class:`SocketFactory` and a :class:`HostnameResolver`; both
-are set per run and have no state here.  They are part of :mod:`trio.abc`, and separate from the other interfaces only because the core
-imports those, and need not import `socket` with them.
+A test can put a simulated network in the place of the real one with a :class:`SocketFactory` and a
+:class:`HostnameResolver`; both are set per run and have no state here.  They are part of :mod:`trio.abc`, and
+separate from the other interfaces only because the core imports those, and need not import `socket` with them.
 """
 
 from __future__ import annotations
@@ -12,7 +12,8 @@ from abc import ABC, abstractmethod
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from ._socket import SocketType, _GetAddrInfoEntry
+    from ._socket import _GetAddrInfoEntry
+    from .socket import SocketType
 
 
 class HostnameResolver(ABC):
@@ -32,8 +33,8 @@ class HostnameResolver(ABC):
     ) -> list[_GetAddrInfoEntry]:
         """Translate a host and a port into socket addresses, like :func:`trio.socket.getaddrinfo`.
 
-        Called only for what needs resolving: numeric addresses never get here.  A host given as text has been encoded already,
-        by the rules of IDNA 2008, so ``host`` is ``bytes`` or `None`.
+        Called only for what needs resolving: numeric addresses never get here.  A host given as text has been
+        encoded already, by the rules of IDNA 2008, so ``host`` is ``bytes`` or `None`.
         """
 
     @abstractmethod
@@ -55,6 +56,6 @@ class SocketFactory(ABC):
     ) -> SocketType:
         """Create a socket; takes the same arguments as :func:`trio.socket.socket`, fd aside.
 
-        Returns an object of a subclass of :class:`trio.socket.SocketType`.  A factory that has no socket to offer for these
-        arguments raises `OSError`, as the kernel would.
+        Returns an object of a subclass of :class:`trio.socket.SocketType`.  A factory that has no socket to
+        offer for these arguments raises `OSError`, as the kernel would.
         """

@@ -1,6 +1,7 @@
 """Two things that work for any stream: closing it without ado, and joining two of them.
 
-Nothing here has state beyond the references that a :class:`StapledStream` holds; it never looks into the streams it is made of.
+Nothing here has state beyond the references that a :class:`StapledStream` holds; it never looks into the
+streams it is made of.
 """
 
 from __future__ import annotations
@@ -25,7 +26,8 @@ async def aclose_forcefully(resource: AsyncResource) -> None:
     """Close an async resource now, without waiting for anything that a graceful close might wait for.  A checkpoint.
 
     It calls ``resource.aclose()`` where it is cancelled from the start, and relies on the promise of
-    `trio.abc.AsyncResource.aclose` to do its work even then.  The peer may see a broken connection instead of its end.
+    `trio.abc.AsyncResource.aclose` to do its work even then.  The peer may see a broken connection instead of
+    its end.
     """
     with _core.CancelScope() as scope:
         scope.cancel(reason="cancelled during aclose_forcefully")
@@ -45,8 +47,8 @@ class StapledStream(HalfCloseableStream, Generic[SendStreamT, ReceiveStreamT]):
       send_stream: a `~trio.abc.SendStream`, where everything that is sent goes.
       receive_stream: a `~trio.abc.ReceiveStream`, where everything that is received comes from.
 
-    Both arguments stay available as attributes.  The two need not have anything to do with each other: they may be the pipes
-    of a process, or the two ends of the same connection, which makes an echo.
+    Both arguments stay available as attributes.  The two need not have anything to do with each other: they may
+    be the pipes of a process, or the two ends of the same connection, which makes an echo.
     """
 
     send_stream: SendStreamT

@@ -1,8 +1,8 @@
 """Listening on a TCP port.
 
-"A port" is usually two sockets, one for IPv4 and one for IPv6, and may be more if a host with several addresses was named.  So the
-unit here is a list of listeners: either all of them can be opened, or none stays open.  The one exception is an address family that
-the system does not have; it is left out as long as another one is left.
+"A port" is usually two sockets, one for IPv4 and one for IPv6, and may be more if a host with several addresses
+was named.  So the unit here is a list of listeners: either all of them can be opened, or none stays open.  The
+one exception is an address family that the system does not have; it is left out as long as another one is left.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 if sys.version_info < (3, 11):
     from exceptiongroup import ExceptionGroup
 
-# The system lowers it to its own limit (net.core.somaxconn on Linux), which its administrator knows better than we do.  More than 16
-# bits are not safe: some systems take only the lower ones.
+# The system lowers it to its own limit (net.core.somaxconn on Linux), which its administrator knows better than
+# we do.  More than 16 bits are not safe: some systems take only the lower ones.
 _MAX_BACKLOG = 0xFFFF
 
 
@@ -42,8 +42,8 @@ async def _listen(target: _GetAddrInfoEntry, backlog: int) -> SocketListener:
     family, kind, protocol, _, address = target
     sock = tsocket.socket(family, kind, protocol)
     try:
-        # On Unix this permits to bind to a port of which connections linger in TIME_WAIT, and to no port where somebody listens.
-        # On Windows it permits to steal ports, and the default is what we want.
+        # On Unix this permits to bind to a port of which connections linger in TIME_WAIT, and to no port where
+        # somebody listens. On Windows it permits to steal ports, and the default is what we want.
         if sys.platform != "win32":
             sock.setsockopt(tsocket.SOL_SOCKET, tsocket.SO_REUSEADDR, 1)
         # IPv4 has a socket of its own, and the two would be in each other's way.
@@ -66,11 +66,12 @@ async def open_tcp_listeners(
     """Create listeners for incoming TCP connections.  A checkpoint.
 
     Args:
-      port: the port, or 0 for a free one that the kernel chooses.  If this gives several listeners, each of them gets a port of
-        its own then.
+      port: the port, or 0 for a free one that the kernel chooses.  If this gives several listeners, each of them
+        gets a port of its own then.
       host: the local address to listen on, or a name for some of them.  `None` is every address, in IPv4 and IPv6 as
         far as the system has them.
-      backlog: how many connections the kernel may hold for us until they are accepted.  `None` asks for as many as it allows.
+      backlog: how many connections the kernel may hold for us until they are accepted.  `None` asks for as many
+        as it allows.
 
     Returns:
       A list of `trio.SocketListener`, at least one unless the name has no addresses.
@@ -115,8 +116,8 @@ async def serve_tcp(
 ) -> None:
     """Listen for TCP connections and run ``handler`` for each of them, until cancelled.
 
-    `open_tcp_listeners` with `serve_listeners`, and their arguments.  With ``nursery.start`` it returns the list of listeners when it is
-    ready for connections::
+    `open_tcp_listeners` with `serve_listeners`, and their arguments.  With ``nursery.start`` it returns the list
+    of listeners when it is ready for connections::
 
         [listener, *_] = await nursery.start(trio.serve_tcp, handler, 0)
         print(listener.socket.getsockname())

@@ -1,15 +1,19 @@
 """Connecting to a TCP service by name: "happy eyeballs".
 
-A name may stand for many addresses, and some of them may lead nowhere: the classic case is a host with an IPv6 address behind a network
-that loses IPv6 packets.  Trying one address after the other means waiting for a timeout of minutes; trying all at once
-is unfair to the servers.  :rfc:`6555` proposes a compromise, and :class:`_Race` implements it:
+A name may stand for many addresses, and some of them may lead nowhere: the classic case is a host with an IPv6
+address behind a network that loses IPv6 packets.  Trying one address after the other means waiting for a timeout
+of minutes; trying all at once is unfair to the servers.  :rfc:`6555` proposes a compromise, and :class:`_Race`
+implements it:
 
-* attempts start in the order in which the resolver prefers the addresses, amended by :func:`reorder_for_rfc_6555_section_5_4`;
-* the next one starts when the latest one has failed, or when it had its head start (:data:`DEFAULT_DELAY`), whichever comes first;
+* attempts start in the order in which the resolver prefers the addresses, amended by
+  :func:`reorder_for_rfc_6555_section_5_4`;
+* the next one starts when the latest one has failed, or when it had its head start (:data:`DEFAULT_DELAY`),
+  whichever comes first;
 * the first connection wins, and the others are abandoned.
 
-Every socket goes into one set as soon as it exists, and :func:`close_all` closes what is in the set at the end.  The winner leaves
-the set only when it has become a stream, so there is no moment at which an exception could leave a socket open.
+Every socket goes into one set as soon as it exists, and :func:`close_all` closes what is in the set at the
+end.  The winner leaves the set only when it has become a stream, so there is no moment at which an exception
+could leave a socket open.
 """
 
 from __future__ import annotations
@@ -60,8 +64,8 @@ def close_all() -> Generator[set[SocketType], None, None]:
 def reorder_for_rfc_6555_section_5_4(targets: MutableSequence[_GetAddrInfoEntry]) -> None:
     """Let the second attempt use another address family than the first one, if there is another; in place.
 
-    If a family does not work at all, this finds out after one attempt instead of after all of that family.  Otherwise the order
-    stays as the resolver gave it.
+    If a family does not work at all, this finds out after one attempt instead of after all of that
+    family.  Otherwise the order stays as the resolver gave it.
     """
     for index, (family, *_) in enumerate(targets):
         if family != targets[0][0]:
@@ -76,8 +80,9 @@ def format_host_port(host: str | bytes, port: int | str) -> str:
 
 
 async def _bind_locally(sock: SocketType, local_address: str, remote: object) -> None:
-    # With a port of 0 the kernel would reserve a free port now.  This option tells it to choose when the peer is known, so that
-    # one port can serve connections to several peers; see ip(7).  Where it is missing we run out of ports sooner.
+    # With a port of 0 the kernel would reserve a free port now.  This option tells it to choose when the peer is
+    # known, so that one port can serve connections to several peers; see ip(7).  Where it is missing we run out
+    # of ports sooner.
     option = getattr(tsocket, "IP_BIND_ADDRESS_NO_PORT", None)
     if option is not None:
         with suppress(OSError):
@@ -147,10 +152,11 @@ async def open_tcp_stream(
     Args:
       host: a host name, or an IPv4 or IPv6 address.
       port: a number from 1 to 65535.
-      happy_eyeballs_delay: how long an attempt goes on alone before another address is tried at the same time, in seconds.
-        `None` is the default of 0.25; `math.inf` means to wait for each attempt to fail.
-      local_address: the local IP address to connect from, if the choice should not be the system's.  Only remote addresses of
-        its family can then be reached.  The wildcard addresses ``"0.0.0.0"`` and ``"::"`` choose just the family.
+      happy_eyeballs_delay: how long an attempt goes on alone before another address is tried at the same time,
+        in seconds. `None` is the default of 0.25; `math.inf` means to wait for each attempt to fail.
+      local_address: the local IP address to connect from, if the choice should not be the system's.  Only remote
+        addresses of its family can then be reached.  The wildcard addresses ``"0.0.0.0"`` and ``"::"`` choose
+        just the family.
 
     Returns:
       A connected `trio.SocketStream`.
@@ -163,8 +169,8 @@ async def open_tcp_stream(
     See :rfc:`6555`, its successor :rfc:`8305`, and
     `the reference <https://trio.readthedocs.io/en/stable/reference-io.html#trio.open_tcp_stream>`__.
     """
-    # Names of services are refused because the resolver would be free to find an UDP service by that name, and None would
-    # mean the loopback interface here and all interfaces for a listener.
+    # Names of services are refused because the resolver would be free to find an UDP service by that name, and
+    # None would mean the loopback interface here and all interfaces for a listener.
     if not isinstance(host, (str, bytes)):
         raise ValueError(f"host must be str or bytes, not {host!r}")
     if not isinstance(port, int):

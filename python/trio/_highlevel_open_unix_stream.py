@@ -36,7 +36,8 @@ async def open_unix_socket(filename: str | bytes | os.PathLike[str] | os.PathLik
     """Connect to the Unix domain socket at ``filename``.  A checkpoint.
 
     Args:
-      filename: the path of the socket in the file system; or, on Linux, an abstract name that begins with a zero byte.
+      filename: the path of the socket in the file system; or, on Linux, an abstract name that begins with a
+        zero byte.
 
     Returns:
       A connected `trio.SocketStream`.

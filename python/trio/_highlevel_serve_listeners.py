@@ -1,10 +1,11 @@
 """The accept loop of a server.
 
-One task per listener accepts connections, and one task per connection runs the user's handler; these may live in a nursery of the
-user's.  A listener is closed when its loop ends, a connection when its handler does, whatever the reason.
+One task per listener accepts connections, and one task per connection runs the user's handler; these may live
+in a nursery of the user's.  A listener is closed when its loop ends, a connection when its handler does,
+whatever the reason.
 
-A server that has run out of file descriptors or memory had better not die of it.  While ``accept`` reports that, the loop pauses
-for a moment, writes to the log, and tries again; meanwhile existing connections can end.
+A server that has run out of file descriptors or memory had better not die of it.  While ``accept`` reports that,
+the loop pauses for a moment, writes to the log, and tries again; meanwhile existing connections can end.
 """
 
 from __future__ import annotations
@@ -34,7 +35,8 @@ _OUT_OF_RESOURCES = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.E
 _PAUSE = 0.100  # seconds
 
 
-# Monitors recognise tasks that serve a connection by the code of this function, and look for both its arguments in the frame.
+# Monitors recognise tasks that serve a connection by the code of this function, and look for both its arguments
+# in the frame.
 async def _run_handler(stream: StreamT, handler: Handler[StreamT]) -> None:
     try:
         await handler(stream)
@@ -85,16 +87,18 @@ async def serve_listeners(
     Closes the listeners at the end.  With ``nursery.start`` it returns ``listeners`` once the loops are about to run.
 
     Args:
-      handler: async function that is called with the stream of each connection, in a task of its own.  The stream is closed
-        forcefully when it returns: to close gracefully, the handler has to do so itself.  An exception that it lets out goes to the
-        nursery it runs in, and by default that ends the server.
+      handler: async function that is called with the stream of each connection, in a task of its own.  The
+        stream is closed forcefully when it returns: to close gracefully, the handler has to do so itself.  An
+        exception that it lets out goes to the nursery it runs in, and by default that ends the server.
       listeners: a list of `trio.abc.Listener`.
-      handler_nursery: the nursery where handlers run.  With `None` they run in one of this function's own, and are
-        cancelled together with it; with a nursery that outlives this call, one can stop accepting and let the handlers finish.
+      handler_nursery: the nursery where handlers run.  With `None` they run in one of this function's own, and
+        are cancelled together with it; with a nursery that outlives this call, one can stop accepting and let
+        the handlers finish.
 
     Raises:
       ExceptionGroup: what a handler let out, or what ``accept`` raised, except when the system is out of file
-        descriptors or memory: then it is tried again every 0.1 seconds and the logger ``trio.serve_listeners`` gets a record.
+        descriptors or memory: then it is tried again every 0.1 seconds and the logger ``trio.serve_listeners``
+        gets a record.
     """
     async with _core.open_nursery() as nursery:
         if handler_nursery is None:

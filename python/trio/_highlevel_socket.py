@@ -1,14 +1,15 @@
 """Streams and listeners on top of :mod:`trio.socket`.
 
-A :class:`SocketStream` is a connected socket with the manners of `trio.abc.Stream`: it sends everything or fails, it speaks of
-broken and closed resources instead of errnos, and it lets only one task send.  A :class:`SocketListener` makes such streams.
+A :class:`SocketStream` is a connected socket with the manners of `trio.abc.Stream`: it sends everything or
+fails, it speaks of broken and closed resources instead of errnos, and it lets only one task send.  A
+:class:`SocketListener` makes such streams.
 
-Both own the socket they were given and close it.  The socket stays available, as ``.socket``, and does the work: a stream's only state
-of its own is whether a task is in one of the sending methods.  Receiving needs no such guard, since the socket itself refuses a
-second reader.
+Both own the socket they were given and close it.  The socket stays available, as ``.socket``, and does the work:
+a stream's only state of its own is whether a task is in one of the sending methods.  Receiving needs no such
+guard, since the socket itself refuses a second reader.
 
-``send_all`` and ``receive_some`` are where networking programs spend their time, so they go straight to the socket's methods, and the
-common case (``bytes``, all of them accepted at once) never makes a `memoryview`.
+``send_all`` and ``receive_some`` are where networking programs spend their time, so they go straight to the
+socket's methods, and the common case (``bytes``, all of them accepted at once) never makes a `memoryview`.
 """
 
 from __future__ import annotations
@@ -19,8 +20,8 @@ from contextlib import suppress
 
 from . import _core
 from ._abc import HalfCloseableStream, Listener
-from ._socket import SocketType
 from ._util import final
+from .socket import SocketType
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -36,8 +37,8 @@ else:
 
 _DEFAULT_RECEIVE_SIZE = 64 * 1024  # what one recv() can return at most, unless the caller says otherwise
 
-# The kernel's send buffer grows to megabytes, and data that sits there is data that can no longer be changed or dropped.
-# Past this much that was not even sent yet, the socket reports itself as not writable.
+# The kernel's send buffer grows to megabytes, and data that sits there is data that can no longer be changed or
+# dropped. Past this much that was not even sent yet, the socket reports itself as not writable.
 _NOTSENT_LOWAT = 16 * 1024
 
 _CLOSED_ERRNOS = frozenset({errno.EBADF, errno.ENOTSOCK})
@@ -55,11 +56,12 @@ class SocketStream(HalfCloseableStream):
     """A `trio.abc.HalfCloseableStream` that sends and receives through a socket.
 
     Args:
-      socket: a connected Trio socket of type ``SOCK_STREAM``, which the stream takes over.  Else `TypeError` or `ValueError`.
+      socket: a connected Trio socket of type ``SOCK_STREAM``, which the stream takes over.  Else `TypeError` or
+        `ValueError`.
 
-    On TCP connections two options are set: ``TCP_NODELAY``, because a stream that holds back the end of a message costs a round
-    trip (:rfc:`896` describes the trade); and ``TCP_NOTSENT_LOWAT``, so that `wait_send_all_might_not_block` means something.
-    Both can be changed with `setsockopt`.
+    On TCP connections two options are set: ``TCP_NODELAY``, because a stream that holds back the end of a
+    message costs a round trip (:rfc:`896` describes the trade); and ``TCP_NOTSENT_LOWAT``, so that
+    `wait_send_all_might_not_block` means something. Both can be changed with `setsockopt`.
 
     See `the reference <https://trio.readthedocs.io/en/stable/reference-io.html#trio.SocketStream>`__.
 
@@ -170,9 +172,9 @@ class SocketStream(HalfCloseableStream):
     def setsockopt(self, level: int, option: int, value: int | Buffer) -> None: ...
 
     @overload
-    def setsockopt(self, level: int, option: int, value: None, length: int) -> None: ...
+    def setsockopt(self, level: int, option: int, value: None, length: int) -> None: ...  # noqa: F811
 
-    def setsockopt(
+    def setsockopt(  # noqa: F811
         self,
         level: int,
         option: int,
@@ -199,9 +201,9 @@ class SocketStream(HalfCloseableStream):
     def getsockopt(self, level: int, option: int) -> int: ...
 
     @overload
-    def getsockopt(self, level: int, option: int, buffersize: int) -> bytes: ...
+    def getsockopt(self, level: int, option: int, buffersize: int) -> bytes: ...  # noqa: F811
 
-    def getsockopt(self, level: int, option: int, buffersize: int = 0) -> int | bytes:
+    def getsockopt(self, level: int, option: int, buffersize: int = 0) -> int | bytes:  # noqa: F811
         """Read a socket option, like `socket.socket.getsockopt`.  Not a checkpoint.
 
         Args:
@@ -218,9 +220,9 @@ class SocketStream(HalfCloseableStream):
 
 # ---- listeners ----
 
-# accept() also reports what went wrong with the connection that it would have returned: it was aborted, a firewall forbids it, the network
-# beneath has trouble.  None of this says anything about the next one.  Linux documents the list in accept(2), under "Error handling", and
-# POSIX systems add the remaining names.
+# accept() also reports what went wrong with the connection that it would have returned: it was aborted, a
+# firewall forbids it, the network beneath has trouble.  None of this says anything about the next one.  Linux
+# documents the list in accept(2), under "Error handling", and POSIX systems add the remaining names.
 _LOST_CONNECTION_ERRNOS = frozenset(
     getattr(errno, name)
     for name in (
@@ -244,8 +246,8 @@ class SocketListener(Listener[SocketStream]):
     """A `trio.abc.Listener` that accepts connections on a socket and gives a `SocketStream` for each.
 
     Args:
-      socket: a Trio socket of type ``SOCK_STREAM`` that is listening, which the listener takes over.  Else `TypeError` or
-        `ValueError`.
+      socket: a Trio socket of type ``SOCK_STREAM`` that is listening, which the listener takes over.  Else
+        `TypeError` or `ValueError`.
 
     Attributes:
       socket: the Trio socket.

@@ -1,13 +1,14 @@
 """Streams over file descriptors that can be polled: pipes, terminals, and whatever else behaves like them.
 
-:class:`FdStream` owns a descriptor.  Its state is that number, which becomes -1 when it is closed, and whether the descriptor was in
-blocking mode before; and for each direction, whether a task is busy with it.
+:class:`FdStream` owns a descriptor.  Its state is that number, which becomes -1 when it is closed, and whether
+the descriptor was in blocking mode before; and for each direction, whether a task is busy with it.
 
-The mode is an attribute not of the descriptor but of the *open file description* behind it (see open(2)), which other processes may
-share.  So it is put back on closing, best effort though this is.
+The mode is an attribute not of the descriptor but of the *open file description* behind it (see open(2)), which
+other processes may share.  So it is put back on closing, best effort though this is.
 
-A number is no safe handle: once closed, the next ``open`` anywhere in the process may get the same one.  Hence the rule that every
-system call takes the number from the object anew, after each wait, and that -1 makes it fail with EBADF.
+A number is no safe handle: once closed, the next ``open`` anywhere in the process may get the same one.  Hence
+the rule that every system call takes the number from the object anew, after each wait, and that -1 makes it
+fail with EBADF.
 """
 
 from __future__ import annotations
@@ -37,9 +38,9 @@ def _raise_stream_error(exc: OSError) -> NoReturn:
 class FdStream(Stream):
     """A `trio.abc.Stream` over a file descriptor that was opened elsewhere, such as one end of a pipe.
 
-    Reading and writing go to the same descriptor; for one that has only a single direction, use only the methods for that, and join
-    two of them with `trio.StapledStream`.  Regular files and block devices are always "ready" and block nevertheless: use
-    `trio.open_file` for these, and `trio.SocketStream` for sockets.
+    Reading and writing go to the same descriptor; for one that has only a single direction, use only the
+    methods for that, and join two of them with `trio.StapledStream`.  Regular files and block devices are always
+    "ready" and block nevertheless: use `trio.open_file` for these, and `trio.SocketStream` for sockets.
 
     Args:
       fd: the file descriptor, which the stream takes over, and switches to non-blocking mode until it is closed.
@@ -48,8 +49,9 @@ class FdStream(Stream):
       TypeError: ``fd`` is not an integer.
       OSError: it is not an open file descriptor.
 
-    Standard input and output are a trap: they are usually shared with other processes, the shell for one, and all of these see the mode
-    change.  See `the reference <https://trio.readthedocs.io/en/stable/reference-lowlevel.html#trio.lowlevel.FdStream>`__.
+    Standard input and output are a trap: they are usually shared with other processes, the shell for one, and
+    all of these see the mode change.  See `the reference
+    <https://trio.readthedocs.io/en/stable/reference-lowlevel.html#trio.lowlevel.FdStream>`__.
     """
 
     _fd = -1  # so that __del__ finds nothing to do when __init__ has failed

@@ -1,7 +1,7 @@
 """The public namespace ``trio.abc``: interfaces to implement, or to check against with `isinstance`.
 
-Everything is defined in :mod:`trio._abc` and :mod:`trio._abc_sockets`, but says of itself that it comes from here, so that users
-never meet the private modules.
+Everything is defined in :mod:`trio._abc` and :mod:`trio._abc_sockets`, but says of itself that it comes from
+here, so that users never meet the private modules.
 """
 
 from ._abc import (

@@ -1,11 +1,12 @@
 """The public namespace ``trio.testing``: tools for testing code that uses Trio.
 
-Each tool lives in a private module of its own, or in the core where it needs the loop's help (:class:`MockClock`,
-:func:`wait_all_tasks_blocked`) or the thread cache's (:func:`active_thread_count`, :func:`wait_all_threads_completed`).
-None of them is imported by ``import trio``.
+Each tool lives in a private module of its own, or in the core where it needs the loop's help
+(:class:`MockClock`, :func:`wait_all_tasks_blocked`) or the thread cache's (:func:`active_thread_count`,
+:func:`wait_all_threads_completed`). None of them is imported by ``import trio``.
 
-``RaisesGroup`` and ``Matcher`` are kept for old test suites: pytest has taken them over.  They are imported when first asked for, and
-asking warns.  Trio's own tests use them as ``_RaisesGroup`` and ``_Matcher``, which do not warn.
+``RaisesGroup`` and ``Matcher`` are kept for old test suites: pytest has taken them over.  They are imported when
+first asked for, and asking warns.  Trio's own tests use them as ``_RaisesGroup`` and ``_Matcher``, which do not
+warn.
 """
 
 from .._core import MockClock as MockClock, wait_all_tasks_blocked as wait_all_tasks_blocked
@@ -38,9 +39,9 @@ from ._network import open_stream_to_socket_listener as open_stream_to_socket_li
 from ._sequencer import Sequencer as Sequencer
 from ._trio_test import trio_test as trio_test
 
-_TYPE_CHECKING = False
-if _TYPE_CHECKING:
-    from ._raises_group import Matcher as _Matcher, RaisesGroup as _RaisesGroup
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ._raises_group import Matcher as _Matcher, RaisesGroup as _RaisesGroup  # noqa: F401
 else:
 
     def __getattr__(name: str) -> object:
@@ -64,5 +65,5 @@ else:
         return module if name == "_raises_group" else getattr(module, name.lstrip("_"))
 
 
-
+del TYPE_CHECKING
 _fixup_module_metadata(__name__, globals())

@@ -1,12 +1,14 @@
 """Conformance tests for implementations of the stream interfaces.
 
-The contract of :mod:`trio.abc` is cut into *scenarios*: async functions, each about one clause, that take the sending and the receiving
-end of a fresh connection and fail with `AssertionError` (or whatever the stream raises) if the clause is not kept.  A table per kind
-of stream lists the scenarios; some of them need a *clogged* connection, where sending blocks until the other side receives.
+The contract of :mod:`trio.abc` is cut into *scenarios*: async functions, each about one clause, that take the
+sending and the receiving end of a fresh connection and fail with `AssertionError` (or whatever the stream
+raises) if the clause is not kept.  A table per kind of stream lists the scenarios; some of them need a *clogged*
+connection, where sending blocks until the other side receives.
 
-The three public functions only choose tables and directions: a two-way stream is two one-way streams and a little more, a half-closeable
-one is a two-way stream and a little more.  A connection never outlives its scenario: both its ends are closed
-forcefully afterwards, which at the same time tests that this works in whatever state they are.
+The three public functions only choose tables and directions: a two-way stream is two one-way streams and a
+little more, a half-closeable one is a two-way stream and a little more.  A connection never outlives its
+scenario: both its ends are closed forcefully afterwards, which at the same time tests that this works in
+whatever state they are.
 """
 
 from __future__ import annotations
@@ -23,12 +25,12 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator, Sequence
     from typing import Any, TypeVar
 
-    from typing_extensions import TypeAlias
+    from typing_extensions import TypeAlias, Unpack
 
-    ArgT = TypeVar("ArgT")
     Send = TypeVar("Send", bound=SendStream)
     Receive = TypeVar("Receive", bound=ReceiveStream)
     StreamMaker: TypeAlias = Callable[[], Awaitable[tuple[Send, Receive]]]
+    Step: TypeAlias = tuple[Callable[..., Awaitable[object]], Unpack[tuple[Any, ...]]]
     OneWayScenario: TypeAlias = Callable[[SendStream, ReceiveStream], Awaitable[object]]
 
 _CHUNK = b"x" * 100
@@ -79,7 +81,7 @@ async def _fails(expected: type[BaseException], async_fn: Callable[..., Awaitabl
         await async_fn(*args)
 
 
-async def _together(*steps: tuple[Callable[..., Awaitable[object]], Any]) -> None:
+async def _together(*steps: Step) -> None:
     """Run async functions concurrently, each given as a tuple of the function and its arguments."""
     async with _core.open_nursery() as nursery:
         for async_fn, *args in steps:
@@ -87,7 +89,7 @@ async def _together(*steps: tuple[Callable[..., Awaitable[object]], Any]) -> Non
 
 
 async def _while_blocked(
-    blocked: tuple[Callable[..., Awaitable[object]], Any],
+    blocked: Step,
     async_fn: Callable[..., Awaitable[object]],
     *args: object,
 ) -> None:
@@ -99,7 +101,7 @@ async def _while_blocked(
 
 
 async def _is_busy_while(
-    blocked: tuple[Callable[..., Awaitable[object]], Any],
+    blocked: Step,
     async_fn: Callable[..., Awaitable[object]],
     *args: object,
 ) -> None:
@@ -394,8 +396,8 @@ async def _run(
                 await aclose_forcefully(end)
 
 
-def _reversed(stream_maker: Callable[[], Awaitable[tuple[ArgT, ArgT]]]) -> Callable[[], Awaitable[tuple[ArgT, ArgT]]]:
-    async def maker() -> tuple[ArgT, ArgT]:
+def _reversed(stream_maker: StreamMaker[Stream, Stream]) -> StreamMaker[Stream, Stream]:
+    async def maker() -> tuple[Stream, Stream]:
         one, other = await stream_maker()
         return other, one
 
@@ -411,11 +413,11 @@ async def check_one_way_stream(
     Call it inside a run, from a test of your own.  The same arguments make sense for its two siblings.
 
     Args:
-      stream_maker: async function without arguments that returns a fresh, connected pair: what is sent into the first can be
-        received from the second.  It is called many times.
+      stream_maker: async function without arguments that returns a fresh, connected pair: what is sent into the
+        first can be received from the second.  It is called many times.
       clogged_stream_maker: the same, except that ``send_all`` on the first blocks, as does
-        ``wait_send_all_might_not_block``, until somebody receives from the second.  Usually made by filling up all the
-        buffers in between.  `None` if there is no such thing; the tests that need it are then left out.
+        ``wait_send_all_might_not_block``, until somebody receives from the second.  Usually made by filling up
+        all the buffers in between.  `None` if there is no such thing; the tests that need it are then left out.
 
     Raises:
       AssertionError: something is not as the interface promises.  Any other exception is the stream's own; both may
@@ -432,8 +434,8 @@ async def check_two_way_stream(
 ) -> None:
     """Test an implementation of `~trio.abc.Stream`.
 
-    Like `check_one_way_stream` in both directions, and with some tests of both at once.  A clogged pair has to be clogged in
-    both directions.
+    Like `check_one_way_stream` in both directions, and with some tests of both at once.  A clogged pair has to
+    be clogged in both directions.
     """
     await check_one_way_stream(stream_maker, clogged_stream_maker)
     await check_one_way_stream(

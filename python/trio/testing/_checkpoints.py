@@ -49,12 +49,13 @@ def _forbid() -> Iterator[None]:
 def assert_checkpoints() -> AbstractContextManager[None]:
     """Use as ``with assert_checkpoints():`` around code that must execute at least one checkpoint.
 
-    The rules that say which operations are checkpoints, and when, are in
-    `Checkpoints <https://trio.readthedocs.io/en/stable/reference-core.html#checkpoints>`__.  Both halves count: a block that can
-    be cancelled but never lets other tasks run is not good enough, nor is the opposite.
+    The rules that say which operations are checkpoints, and when, are in `Checkpoints
+    <https://trio.readthedocs.io/en/stable/reference-core.html#checkpoints>`__.  Both halves count: a block that
+    can be cancelled but never lets other tasks run is not good enough, nor is the opposite.
 
     Raises:
-      AssertionError: the block came to its end without a checkpoint.  If it ended in an exception, that is what comes out.
+      AssertionError: the block came to its end without a checkpoint.  If it ended in an exception, that is what
+        comes out.
     """
     return _require()
 

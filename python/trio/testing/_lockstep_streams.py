@@ -1,10 +1,11 @@
 """A connection without any buffer: ``send_all`` returns only when the other side has received everything.
 
-The opposite extreme of the memory streams.  A protocol that works over both does not depend on how much the network happens to hold.
+The opposite extreme of the memory streams.  A protocol that works over both does not depend on how much the
+network happens to hold.
 
-Both ends share one :class:`_Lockstep`, which knows the bytes on offer, who has closed, and whether a receiver is waiting.  Every
-change of that state wakes everyone who waits, and each waiter looks at its own condition again.  At most one task per side
-can be waiting, so this is no stampede.
+Both ends share one :class:`_Lockstep`, which knows the bytes on offer, who has closed, and whether a receiver
+is waiting.  Every change of that state wakes everyone who waits, and each waiter looks at its own condition
+again.  At most one task per side can be waiting, so this is no stampede.
 """
 
 from __future__ import annotations
@@ -117,8 +118,8 @@ def lockstep_stream_one_way_pair() -> tuple[SendStream, ReceiveStream]:
     """Create a connection in one direction that holds nothing.
 
     ``send_all`` on the first stream returns when the second one has received all the data, and
-    ``wait_send_all_might_not_block`` when somebody is waiting to receive.  If a ``send_all`` is cancelled, what it could not get
-    rid of will still arrive.
+    ``wait_send_all_might_not_block`` when somebody is waiting to receive.  If a ``send_all`` is cancelled, what
+    it could not get rid of will still arrive.
     """
     link = _Lockstep()
     return _LockstepSendStream(link), _LockstepReceiveStream(link)

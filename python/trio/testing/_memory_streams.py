@@ -1,11 +1,13 @@
-"""Byte streams that never leave the process: the sending and the receiving half as two separate objects, and a pump between them.
+"""Byte streams that never leave the process: two halves, and a pump between them.
 
-A :class:`MemorySendStream` collects what is sent until the test takes it out; a :class:`MemoryReceiveStream` gives out what the
-test put in.  Each is a thin shell around an :class:`_UnboundedByteQueue`.  What makes the pair into a connection is
-:func:`memory_stream_pump`, and *when* it runs is decided by hooks: :func:`memory_stream_one_way_pair` pumps after each
-``send_all`` and each ``close``, and a test that replaces the hooks gets another network.
+A :class:`MemorySendStream` collects what is sent until the test takes it out; a :class:`MemoryReceiveStream`
+gives out what the test put in.  Each is a thin shell around an :class:`_UnboundedByteQueue`.  What makes the pair
+into a connection is :func:`memory_stream_pump`, and *when* it runs is decided by hooks:
+:func:`memory_stream_one_way_pair` pumps after each ``send_all`` and each ``close``, and a test that replaces
+the hooks gets another network.
 
-Nothing ever blocks on the sending side; only a receiver can wait, and only one at a time, which is what the conflict detectors enforce.
+Nothing ever blocks on the sending side; only a receiver can wait, and only one at a time, which is what the
+conflict detectors enforce.
 """
 
 from __future__ import annotations
@@ -202,7 +204,6 @@ class MemoryReceiveStream(ReceiveStream):
             self._check_open()
             if self.receive_some_hook is not None:
                 await self.receive_some_hook()
-            # A queue with data needs no waiting, and this call has had its checkpoint: there is no way to lose the data.
             data = await self._arrived.get(max_bytes)
             self._check_open()
             return data
@@ -268,8 +269,9 @@ def memory_stream_pump(
 def memory_stream_one_way_pair() -> tuple[MemorySendStream, MemoryReceiveStream]:
     """Create a connection in one direction: what is sent into the first stream can be received from the second one.
 
-    There is no limit to what it holds, so sending never blocks.  It consists of two separate streams and a call of
-    `memory_stream_pump` in the first one's ``send_all_hook`` and ``close_hook``; change these to change the connection.
+    There is no limit to what it holds, so sending never blocks.  It consists of two separate streams and a call
+    of `memory_stream_pump` in the first one's ``send_all_hook`` and ``close_hook``; change these to change the
+    connection.
     """
     sender, receiver = MemorySendStream(), MemoryReceiveStream()
 
@@ -290,8 +292,8 @@ def memory_stream_pair() -> tuple[
 ]:
     """Create a connection in both directions, and return its two ends.
 
-    Each end is a `trio.StapledStream` of a `MemorySendStream` and a `MemoryReceiveStream`, so the hooks of a direction are found
-    at ``end.send_stream`` and ``end.receive_stream``.  Sending never blocks.
+    Each end is a `trio.StapledStream` of a `MemorySendStream` and a `MemoryReceiveStream`, so the hooks of a
+    direction are found at ``end.send_stream`` and ``end.receive_stream``.  Sending never blocks.
     """
     here_out, there_in = memory_stream_one_way_pair()
     there_out, here_in = memory_stream_one_way_pair()

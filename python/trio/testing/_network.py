@@ -19,8 +19,8 @@ _LOOPBACK_FOR = {"0.0.0.0": "127.0.0.1", "::": "::1"}
 async def open_stream_to_socket_listener(socket_listener: SocketListener) -> SocketStream:
     """Connect to a listener and return the client's end of the connection.  A checkpoint.
 
-    Works for TCP over IPv4 and IPv6, also if the listener is bound to the wildcard address, and for Unix sockets.  The
-    connection then waits for ``await socket_listener.accept()``.
+    Works for TCP over IPv4 and IPv6, also if the listener is bound to the wildcard address, and for Unix
+    sockets.  The connection then waits for ``await socket_listener.accept()``.
 
     Args:
       socket_listener: a :class:`~trio.SocketListener`.

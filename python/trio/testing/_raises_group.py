@@ -1,14 +1,15 @@
 """Expectations about exception groups: :class:`RaisesGroup` and :class:`Matcher`.
 
-pytest has adopted both (as ``pytest.RaisesGroup`` and ``pytest.RaisesExc``); these stay for test suites that have not moved.
+pytest has adopted both (as ``pytest.RaisesGroup`` and ``pytest.RaisesExc``); these stay for test suites that
+have not moved.
 
-An *expectation* is an exception type, a :class:`Matcher` or a :class:`RaisesGroup`, and the one question about it is why a given
-exception does not meet it: :func:`_objection` answers with a text, or `None` if there is nothing to object to.  Everything else
-is built on that.  Expectations are never changed by being asked, except that the two public classes remember the last answer in
-``fail_reason``.
+An *expectation* is an exception type, a :class:`Matcher` or a :class:`RaisesGroup`, and the one question about
+it is why a given exception does not meet it: :func:`_objection` answers with a text, or `None` if there is
+nothing to object to.  Everything else is built on that.  Expectations are never changed by being asked, except
+that the two public classes remember the last answer in ``fail_reason``.
 
-Texts follow one convention: an objection that takes several lines begins with a line break, so that whoever quotes it can tell whether it
-has to be set off and indented.
+Texts follow one convention: an objection that takes several lines begins with a line break, so that whoever
+quotes it can tell whether it has to be set off and indented.
 """
 
 from __future__ import annotations
@@ -382,8 +383,9 @@ class RaisesGroup(_Matchable[BaseExcT_co]):
       match: a regular expression that has to be found (`re.search`) in the message of the group and its notes.
       check: is called with the group, after everything else fitted, and has to return a true value.
 
-    The ``with`` statement gives an object like that of `pytest.raises`, with the exception in ``.value``.  It raises
-    `AssertionError` if the block raises something else or nothing.  Arguments that contradict each other are a `ValueError`.
+    The ``with`` statement gives an object like that of `pytest.raises`, with the exception in ``.value``.  It
+    raises `AssertionError` if the block raises something else or nothing.  Arguments that contradict each other
+    are a `ValueError`.
     """
 
     def __init__(
@@ -437,12 +439,8 @@ class RaisesGroup(_Matchable[BaseExcT_co]):
                     " in the raised exceptiongroup before matching, which would never"
                     " match a nested structure."
                 )
-        elif not isinstance(expected, Matcher) and not (
-            isinstance(expected, type) and issubclass(expected, BaseException)
-        ):
-            raise ValueError(
-                f'Invalid argument "{expected!r}" must be exception type, Matcher, or RaisesGroup.'
-            )
+        elif not isinstance(expected, Matcher) and not (isinstance(expected, type) and issubclass(expected, BaseException)):
+            raise ValueError(f'Invalid argument "{expected!r}" must be exception type, Matcher, or RaisesGroup.')
 
     def __repr__(self) -> str:
         options = [

@@ -1,11 +1,11 @@
 """A way to force the steps of several tasks into one order.
 
-A :class:`Sequencer` hands out turns.  Position 0 may go at once, position N when position N - 1 has left its block.  Each
-position is in one of these states: not mentioned, waiting, running, done.  An :class:`~trio.Event` per position carries
-the turn from one block to the next; it may be created by whichever side comes first.
+A :class:`Sequencer` hands out turns.  Position 0 may go at once, position N when position N - 1 has left its
+block.  Each position is in one of these states: not mentioned, waiting, running, done.  An :class:`~trio.Event`
+per position carries the turn from one block to the next; it may be created by whichever side comes first.
 
-The order can only break in one way, when a waiting task is cancelled: its turn would never end.  Then everyone who waits, now or
-later, gets an error instead of hanging.
+The order can only break in one way, when a waiting task is cancelled: its turn would never end.  Then everyone
+who waits, now or later, gets an error instead of hanging.
 """
 
 from __future__ import annotations
@@ -39,8 +39,9 @@ class Sequencer:
             async with seq(1):
                 ...
 
-    Positions are integers counted from 0 without gaps; each can be used once.  An object is good for one test: make a new one
-    for the next.  See also `the reference <https://trio.readthedocs.io/en/stable/reference-testing.html#inter-task-ordering>`__.
+    Positions are integers counted from 0 without gaps; each can be used once.  An object is good for one test:
+    make a new one for the next.  See also `the reference
+    <https://trio.readthedocs.io/en/stable/reference-testing.html#inter-task-ordering>`__.
     """
 
     def __init__(self) -> None:
