@@ -6,57 +6,49 @@ variable, and vanish with it; the variable itself holds nothing but its name and
 
 from __future__ import annotations
 
-from types import GenericAlias
-
+from .._abc import Generic
 from .._util import NoPublicConstructor, final
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Generic, TypeVar
+    from typing import Any, TypeVar
 
     T = TypeVar("T")
 else:
-
-    class Generic:
-        """Stands in for `typing.Generic`, which is slow to import."""
-
-        __slots__ = ()
-
-        def __class_getitem__(cls, item: object) -> object:
-            return cls
+    T = object
 
 
-_MISSING: Any = object()
+class _NoValue:
+    """The class itself stands for "no value", as every instance of anything may be a value."""
 
 
-def _values() -> dict[Any, Any]:
+def _values() -> dict[RunVar[Any], Any]:
     from ._run import GLOBAL_RUN_CONTEXT
 
     try:
-        return GLOBAL_RUN_CONTEXT.runner._locals  # type: ignore[no-any-return]
+        return GLOBAL_RUN_CONTEXT.runner._locals
     except AttributeError:
         raise RuntimeError("Cannot be used outside of a run context") from None
 
 
 @final
-class RunVarToken(Generic["T"] if TYPE_CHECKING else Generic, metaclass=NoPublicConstructor):
+class RunVarToken(Generic[T], metaclass=NoPublicConstructor):
     """Remembers what a `RunVar` was before `RunVar.set`, for `RunVar.reset`. Made by ``set`` only."""
 
     __slots__ = ("__weakref__", "_var", "previous_value", "redeemed")
-    __class_getitem__ = classmethod(GenericAlias)
 
-    _var: RunVar[Any]
-    previous_value: Any
+    _var: RunVar[T]
+    previous_value: T | type[_NoValue]
     redeemed: bool
 
-    def __init__(self, var: RunVar[Any], previous_value: Any) -> None:
+    def __init__(self, var: RunVar[T], previous_value: T | type[_NoValue]) -> None:
         self._var = var
         self.previous_value = previous_value
         self.redeemed = False
 
 
 @final
-class RunVar(Generic["T"] if TYPE_CHECKING else Generic):
+class RunVar(Generic[T]):
     """A variable with one value per run.
 
     Like `contextvars.ContextVar`, but its value is shared by all tasks of a run and is gone when the run ends. For state of
@@ -68,37 +60,36 @@ class RunVar(Generic["T"] if TYPE_CHECKING else Generic):
     """
 
     __slots__ = ("__weakref__", "_default", "_name")
-    __class_getitem__ = classmethod(GenericAlias)
 
-    def __init__(self, name: str, default: Any = _MISSING) -> None:
+    def __init__(self, name: str, default: T | type[_NoValue] = _NoValue) -> None:
         self._name = name
         self._default = default
 
-    def get(self, default: Any = _MISSING) -> Any:
+    def get(self, default: T | type[_NoValue] = _NoValue) -> T:
         """The value in this run, or else ``default``, or else the variable's own default.
 
         Raises:
           LookupError: if there is neither a value nor a default.
           RuntimeError: outside of a run.
         """
-        value = _values().get(self, _MISSING)
+        value = _values().get(self, _NoValue)
         for candidate in (value, default, self._default):
-            if candidate is not _MISSING:
-                return candidate
+            if candidate is not _NoValue:
+                return candidate  # type: ignore[return-value]  # not known to be narrowed by this
         raise LookupError(self)
 
-    def set(self, value: Any) -> RunVarToken[Any]:
+    def set(self, value: T) -> RunVarToken[T]:
         """Set the value for this run; returns a token for `reset`.
 
         Raises:
           RuntimeError: outside of a run.
         """
         values = _values()
-        token = RunVarToken._create(self, values.get(self, _MISSING))
+        token = RunVarToken._create(self, values.get(self, _NoValue))
         values[self] = value
         return token
 
-    def reset(self, token: RunVarToken[Any]) -> None:
+    def reset(self, token: RunVarToken[T]) -> None:
         """Restore what the variable was before the call of `set` that returned ``token``.
 
         Raises:
@@ -113,7 +104,7 @@ class RunVar(Generic["T"] if TYPE_CHECKING else Generic):
         if token._var is not self:
             raise ValueError("token is not for us")
         values = _values()
-        if token.previous_value is _MISSING:
+        if token.previous_value is _NoValue:
             values.pop(self, None)
         else:
             values[self] = token.previous_value
