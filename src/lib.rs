@@ -75,6 +75,8 @@ mod _native {
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
+        crate::trap::Awaitable::prepare(module.py());
+        crate::cancel::CancelScope::prepare(module.py());
         module.add("LOOSE_GROUP_NOTE", crate::cancel::exit::LOOSE_GROUP_NOTE)?;
         crate::sync::register(module)?;
         crate::channel::register(module)

@@ -18,6 +18,7 @@ use super::{deliver, exit};
 use crate::core::{current, Due, Reason, Runner, ScopeChange, Source};
 use crate::interop::cell::LoopCell;
 use crate::interop::gc::{gc_fields, Trace};
+use crate::interop::pool::{self, pooled};
 use crate::kernel::{DeadlineKey, NodeId};
 use crate::task::Task;
 
@@ -79,6 +80,7 @@ pub struct CancelScope {
 }
 
 gc_fields!(CancelScope: state);
+pooled!(CancelScope);
 
 #[pymethods]
 impl CancelScope {
@@ -306,8 +308,24 @@ impl State {
 }
 
 impl CancelScope {
+    /// Prepares the class. Call before the first scope is made.
+    pub fn prepare(py: Python<'_>) {
+        pool::install::<Self>(py);
+    }
+
+    /// A new scope object. The deadlines have been validated.
+    #[inline]
+    pub fn make(
+        py: Python<'_>,
+        deadline: f64,
+        relative_deadline: f64,
+        shield: bool,
+    ) -> PyResult<Bound<'_, Self>> {
+        pool::make(py, Self::build(deadline, relative_deadline, shield))
+    }
+
     /// A scope that has not been entered. The deadlines have been validated.
-    pub fn build(deadline: f64, relative_deadline: f64, shield: bool) -> Self {
+    fn build(deadline: f64, relative_deadline: f64, shield: bool) -> Self {
         let state = State { deadline, relative_deadline, shield, ..State::default() };
         Self { state: LoopCell::new(state) }
     }

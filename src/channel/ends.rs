@@ -9,7 +9,7 @@ use super::handle::Handle;
 use super::state::{Side, State};
 use crate::interop::errors::{bare, no_public_constructor, EndOfChannel, WouldBlock};
 use crate::task::Task;
-use crate::trap::{Attempt, Awaitable, Blocking, Operation};
+use crate::trap::{Attempt, Awaitable, NewAwaitable, Blocking, Operation};
 
 /// The sending end of a memory channel; made by :class:`open_memory_channel`.
 ///
@@ -54,7 +54,7 @@ impl MemorySendChannel {
     /// Raises:
     ///     BrokenResourceError: if all receivers are closed, now or while the task waits.
     ///     ClosedResourceError: if this handle is closed, now or while the task waits.
-    fn send(slf: &Bound<'_, Self>, value: Py<PyAny>) -> Awaitable {
+    fn send(slf: &Bound<'_, Self>, value: Py<PyAny>) -> NewAwaitable {
         let handle = slf.as_super().clone().unbind();
         let operation = Send { handle, value: Some(value) };
         Awaitable::new("MemorySendChannel.send", Blocking::new(operation))
@@ -152,7 +152,7 @@ impl MemoryReceiveChannel {
     /// Raises:
     ///     EndOfChannel: if there will be none, because all senders are closed.
     ///     ClosedResourceError: if this handle is closed, now or while the task waits.
-    fn receive(slf: &Bound<'_, Self>) -> Awaitable {
+    fn receive(slf: &Bound<'_, Self>) -> NewAwaitable {
         let handle = slf.as_super().clone().unbind();
         let operation = Receive { handle, in_loop: false };
         Awaitable::new("MemoryReceiveChannel.receive", Blocking::new(operation))
@@ -170,7 +170,7 @@ impl MemoryReceiveChannel {
         slf
     }
 
-    fn __anext__(slf: &Bound<'_, Self>) -> Awaitable {
+    fn __anext__(slf: &Bound<'_, Self>) -> NewAwaitable {
         let handle = slf.as_super().clone().unbind();
         let operation = Receive { handle, in_loop: true };
         Awaitable::new("ReceiveChannel.__anext__", Blocking::new(operation))

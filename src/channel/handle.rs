@@ -9,7 +9,7 @@ use crate::interop::errors::{bare, ClosedResourceError};
 use crate::interop::gc::{gc_fields, Trace};
 use crate::kernel::WaitQueue;
 use crate::task::Task;
-use crate::trap::{join, poll_checkpoint, Awaitable, Immediate, Leaf, Place, Poll};
+use crate::trap::{join, poll_checkpoint, Awaitable, NewAwaitable, Immediate, Leaf, Place, Poll};
 
 /// A handle on a memory channel.
 #[pyclass(frozen, subclass, dict, weakref, module = "trio._channel", name = "MemoryChannelHandle")]
@@ -52,7 +52,7 @@ impl Handle {
     }
 
     /// Close this handle as :meth:`close` does. A checkpoint; the handle is closed even if that raises.
-    fn aclose(slf: Py<Self>) -> Awaitable {
+    fn aclose(slf: Py<Self>) -> NewAwaitable {
         let name = match slf.get().side {
             Side::Send => "MemorySendChannel.aclose",
             Side::Receive => "MemoryReceiveChannel.aclose",
@@ -80,7 +80,7 @@ impl Handle {
         self.close(py)
     }
 
-    fn __aenter__(slf: Py<Self>) -> Awaitable {
+    fn __aenter__(slf: Py<Self>) -> NewAwaitable {
         let give = |slf: &Bound<'_, Self>| Ok(Poll::Value(slf.clone().into_any().unbind()));
         Awaitable::new("AsyncResource.__aenter__", Immediate::new(slf, give))
     }
@@ -90,7 +90,7 @@ impl Handle {
         exc_type: &Bound<'_, PyAny>,
         exc_value: &Bound<'_, PyAny>,
         traceback: &Bound<'_, PyAny>,
-    ) -> Awaitable {
+    ) -> NewAwaitable {
         let _ = (exc_type, exc_value, traceback);
         Self::aclose(slf)
     }

@@ -12,6 +12,8 @@
 //! - [`errors`]: exception plumbing: contexts, tracebacks, groups, native exception classes.
 //! - [`imports`]: Python objects that Rust code needs, looked up once.
 //! - [`numbers`]: sizes and counts as users write them.
+//! - [`pool`]: memory of short-lived objects.
+//! - [`slots`]: slots of hot classes, filled by hand.
 //! - [`run_context`]: which run this thread is in, kept where Python code can see it.
 
 pub mod cell;
@@ -21,7 +23,9 @@ pub mod errors;
 pub mod gc;
 pub mod imports;
 pub mod numbers;
+pub mod pool;
 pub mod run_context;
+pub mod slots;
 
 #[cfg(Py_GIL_DISABLED)]
 compile_error!("the scheduler's state is guarded by the interpreter lock; free-threaded builds are not supported");

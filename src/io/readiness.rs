@@ -10,7 +10,7 @@ use crate::core::poller::{Direction, WaitRefused};
 use crate::core::{current, Runner};
 use crate::interop::errors::{os_error, BusyResourceError, ClosedResourceError};
 use crate::task::{park, receive, reschedule, AbortOutcome, Interruption, Plan, Resume, Task};
-use crate::trap::{Awaitable, Leaf, Poll, Request};
+use crate::trap::{Awaitable, NewAwaitable, Leaf, Poll, Request};
 
 struct WaitReady {
     target: Py<PyAny>,
@@ -111,7 +111,7 @@ pub fn descriptor(target: &Bound<'_, PyAny>) -> PyResult<RawFd> {
 ///     BusyResourceError: if another task is waiting for the same.
 ///     ClosedResourceError: if somebody calls :func:`notify_closing` meanwhile.
 #[pyfunction]
-pub fn wait_readable(fd: Py<PyAny>) -> Awaitable {
+pub fn wait_readable(fd: Py<PyAny>) -> NewAwaitable {
     Awaitable::new("wait_readable", WaitReady { target: fd, direction: Direction::Read })
 }
 
@@ -119,7 +119,7 @@ pub fn wait_readable(fd: Py<PyAny>) -> Awaitable {
 ///
 /// Otherwise like :func:`wait_readable`. A checkpoint.
 #[pyfunction]
-pub fn wait_writable(fd: Py<PyAny>) -> Awaitable {
+pub fn wait_writable(fd: Py<PyAny>) -> NewAwaitable {
     Awaitable::new("wait_writable", WaitReady { target: fd, direction: Direction::Write })
 }
 

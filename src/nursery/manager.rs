@@ -14,7 +14,7 @@ use crate::interop::gc::{gc_fields, Trace};
 use crate::interop::imports;
 use crate::kernel::Slab;
 use crate::task::{park, receive, AbortOutcome, Interruption, Plan, Task};
-use crate::trap::{Awaitable, Leaf, Poll, Request};
+use crate::trap::{Awaitable, NewAwaitable, Leaf, Poll, Request};
 
 /// The asynchronous context manager that :func:`open_nursery` returns.
 #[pyclass(frozen, weakref, module = "trio._core._run", name = "NurseryManager")]
@@ -34,7 +34,7 @@ impl NurseryManager {
         Self { strict_exception_groups, nursery: LoopCell::new(None) }
     }
 
-    fn __aenter__(slf: Py<Self>) -> Awaitable {
+    fn __aenter__(slf: Py<Self>) -> NewAwaitable {
         Awaitable::new("NurseryManager.__aenter__", Enter { manager: slf })
     }
 
@@ -43,7 +43,7 @@ impl NurseryManager {
         etype: Option<&Bound<'_, PyAny>>,
         exc: Option<Py<PyBaseException>>,
         tb: Option<&Bound<'_, PyAny>>,
-    ) -> Awaitable {
+    ) -> NewAwaitable {
         let _ = (etype, tb);
         let leaf = Exit { manager: slf, incoming: exc, waited: false };
         Awaitable::new("NurseryManager.__aexit__", leaf)
@@ -121,7 +121,7 @@ struct Enter {
 impl Leaf for Enter {
     fn poll(&mut self, py: Python<'_>, _turn: u32) -> PyResult<Poll> {
         let task = current::task(py)?;
-        let scope = Bound::new(py, CancelScope::build(f64::INFINITY, f64::INFINITY, false))?;
+        let scope = CancelScope::make(py, f64::INFINITY, f64::INFINITY, false)?;
         CancelScope::enter(&scope, &task)?;
         let Some(node) = scope.get().node(py) else {
             return Err(PyRuntimeError::new_err("the nursery's scope was closed while it opened"));

@@ -98,7 +98,7 @@ pub fn launch<'py>(
         instruments.notify(py, Hook::BeforeRun, &PyTuple::empty(py));
     }
     run.clock.object(py).bind(py).call_method0(intern!(py, "start_clock"))?;
-    let owner = Py::new(py, CancelScope::build(f64::INFINITY, f64::INFINITY, false))?;
+    let owner = CancelScope::make(py, f64::INFINITY, f64::INFINITY, false)?.unbind();
     let root = run.scopes.with(py, |tree| tree.add_scope(None, false, owner));
     let name = pyo3::types::PyString::new(py, "<init>").into_any();
     let birth = Birth {

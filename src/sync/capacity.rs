@@ -17,7 +17,7 @@ use crate::interop::imports;
 use crate::interop::numbers::size_or_infinity;
 use crate::kernel::WaitQueue;
 use crate::task::{reschedule, Resume, Task};
-use crate::trap::{join, Attempt, Awaitable, Blocking, Immediate, Operation, Place, Poll};
+use crate::trap::{join, Attempt, Awaitable, NewAwaitable, Blocking, Immediate, Operation, Place, Poll};
 
 /// A task that waits for a token, and on whose behalf.
 pub struct Applicant {
@@ -135,7 +135,7 @@ impl CapacityLimiter {
     ///
     /// Raises:
     ///     RuntimeError: if the task has a token already.
-    fn acquire(slf: Py<Self>) -> Awaitable {
+    fn acquire(slf: Py<Self>) -> NewAwaitable {
         let operation = Acquire { limiter: slf, borrower: None };
         Awaitable::new("CapacityLimiter.acquire", Blocking::new(operation))
     }
@@ -147,7 +147,7 @@ impl CapacityLimiter {
     ///
     /// Raises:
     ///     RuntimeError: if the borrower has a token already.
-    fn acquire_on_behalf_of(slf: Py<Self>, borrower: Py<PyAny>) -> Awaitable {
+    fn acquire_on_behalf_of(slf: Py<Self>, borrower: Py<PyAny>) -> NewAwaitable {
         let operation = Acquire { limiter: slf, borrower: Some(borrower) };
         Awaitable::new("CapacityLimiter.acquire_on_behalf_of", Blocking::new(operation))
     }
@@ -180,7 +180,7 @@ impl CapacityLimiter {
         imports::capacity_limiter_statistics(py)?.call1(fields)
     }
 
-    fn __aenter__(slf: Py<Self>) -> Awaitable {
+    fn __aenter__(slf: Py<Self>) -> NewAwaitable {
         Self::acquire(slf)
     }
 
@@ -189,7 +189,7 @@ impl CapacityLimiter {
         exc_type: &Bound<'_, PyAny>,
         exc_value: &Bound<'_, PyAny>,
         traceback: &Bound<'_, PyAny>,
-    ) -> Awaitable {
+    ) -> NewAwaitable {
         let _ = (exc_type, exc_value, traceback);
         let release = |slf: &Bound<'_, Self>| Self::release(slf).map(|()| Poll::Ready);
         Awaitable::new("CapacityLimiter.__aexit__", Immediate::new(slf, release))

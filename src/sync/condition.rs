@@ -18,7 +18,7 @@ use crate::interop::numbers::Count;
 use crate::kernel::WaitQueue;
 use crate::task::{receive, Task};
 use crate::trap::{
-    join, join_for_good, transfer, Awaitable, Immediate, Leaf, Place, Poll, Request,
+    join, join_for_good, transfer, Awaitable, Immediate, Leaf, NewAwaitable, Place, Poll, Request,
 };
 
 /// A classic condition variable: sleep until what a lock protects has changed.
@@ -74,7 +74,7 @@ impl Condition {
     }
 
     /// Take the lock, waiting for it if needed; see :meth:`Lock.acquire`.
-    fn acquire(&self, py: Python<'_>) -> Awaitable {
+    fn acquire(&self, py: Python<'_>) -> NewAwaitable {
         LockImpl::acquire(self.lock.clone_ref(py))
     }
 
@@ -90,7 +90,7 @@ impl Condition {
     ///
     /// Raises:
     ///     RuntimeError: if this task does not have the lock.
-    fn wait(slf: Py<Self>) -> Awaitable {
+    fn wait(slf: Py<Self>) -> NewAwaitable {
         Awaitable::new("Condition.wait", Wait { condition: slf, stage: Stage::Holding })
     }
 
@@ -127,7 +127,7 @@ impl Condition {
         imports::condition_statistics(py)?.call1((waiting, self.lock.get().statistics(py)?))
     }
 
-    fn __aenter__(&self, py: Python<'_>) -> Awaitable {
+    fn __aenter__(&self, py: Python<'_>) -> NewAwaitable {
         LockImpl::acquire(self.lock.clone_ref(py))
     }
 
@@ -136,7 +136,7 @@ impl Condition {
         exc_type: &Bound<'_, PyAny>,
         exc_value: &Bound<'_, PyAny>,
         traceback: &Bound<'_, PyAny>,
-    ) -> Awaitable {
+    ) -> NewAwaitable {
         let _ = (exc_type, exc_value, traceback);
         let release = |slf: &Bound<'_, Self>| slf.get().release(slf.py()).map(|()| Poll::Ready);
         Awaitable::new("Condition.__aexit__", Immediate::new(slf, release))

@@ -10,7 +10,7 @@ use crate::interop::gc::{gc_fields, Trace};
 use crate::interop::imports;
 use crate::kernel::WaitQueue;
 use crate::task::{receive, Task};
-use crate::trap::{join, poll_checkpoint, wake_all, Awaitable, Leaf, Place, Poll, Request};
+use crate::trap::{join, poll_checkpoint, wake_all, Awaitable, NewAwaitable, Leaf, Place, Poll, Request};
 
 /// Something that happens once and that tasks can wait for.
 ///
@@ -55,7 +55,7 @@ impl Event {
     }
 
     /// Wait until the event has happened. A checkpoint, also if it has happened already.
-    fn wait(slf: Py<Self>) -> Awaitable {
+    fn wait(slf: Py<Self>) -> NewAwaitable {
         Awaitable::new("Event.wait", Wait { event: slf, was_set: false })
     }
 

@@ -18,7 +18,7 @@ use crate::interop::errors::{bare, set_context, BrokenResourceError, WouldBlock}
 use crate::interop::gc::{gc_fields, Trace};
 use crate::interop::imports;
 use crate::task::Task;
-use crate::trap::{join, wake, Attempt, Awaitable, Blocking, Immediate, Operation, Poll};
+use crate::trap::{join, wake, Attempt, Awaitable, NewAwaitable, Blocking, Immediate, Operation, Poll};
 
 /// What the two kinds of locks have in common, which is all.
 #[pyclass(frozen, subclass, dict, weakref, module = "trio._sync", name = "_LockImpl")]
@@ -54,7 +54,7 @@ impl LockImpl {
     /// Raises:
     ///     BrokenResourceError: if the owner ends without releasing the lock.
     ///     RuntimeError: if this task has it already.
-    pub fn acquire(slf: Py<Self>) -> Awaitable {
+    pub fn acquire(slf: Py<Self>) -> NewAwaitable {
         Awaitable::new("Lock.acquire", Blocking::new(Acquire { lock: slf }))
     }
 
@@ -74,7 +74,7 @@ impl LockImpl {
         imports::lock_statistics(py)?.call1(fields)
     }
 
-    fn __aenter__(slf: Py<Self>) -> Awaitable {
+    fn __aenter__(slf: Py<Self>) -> NewAwaitable {
         Awaitable::new("Lock.__aenter__", Blocking::new(Acquire { lock: slf }))
     }
 
@@ -83,7 +83,7 @@ impl LockImpl {
         exc_type: &Bound<'_, PyAny>,
         exc_value: &Bound<'_, PyAny>,
         traceback: &Bound<'_, PyAny>,
-    ) -> Awaitable {
+    ) -> NewAwaitable {
         let _ = (exc_type, exc_value, traceback);
         let release = |lock: &Bound<'_, Self>| Self::release(lock).map(|()| Poll::Ready);
         Awaitable::new("Lock.__aexit__", Immediate::new(slf, release))

@@ -13,7 +13,7 @@ use crate::interop::gc::{gc_fields, Trace};
 use crate::interop::imports;
 use crate::kernel::WaitQueue;
 use crate::task::Task;
-use crate::trap::{join, wake, Attempt, Awaitable, Blocking, Immediate, Operation, Place, Poll};
+use crate::trap::{join, wake, Attempt, Awaitable, NewAwaitable, Blocking, Immediate, Operation, Place, Poll};
 
 /// A counter that tasks take down and put up again, and that waits rather than go below zero.
 ///
@@ -99,7 +99,7 @@ impl Semaphore {
     }
 
     /// Take the counter down by one, waiting while it is zero. A checkpoint.
-    fn acquire(slf: Py<Self>) -> Awaitable {
+    fn acquire(slf: Py<Self>) -> NewAwaitable {
         Awaitable::new("Semaphore.acquire", Blocking::new(Acquire { semaphore: slf }))
     }
 
@@ -127,7 +127,7 @@ impl Semaphore {
         imports::parking_lot_statistics(py)?.call1((waiting,))
     }
 
-    fn __aenter__(slf: Py<Self>) -> Awaitable {
+    fn __aenter__(slf: Py<Self>) -> NewAwaitable {
         Awaitable::new("Semaphore.__aenter__", Blocking::new(Acquire { semaphore: slf }))
     }
 
@@ -136,7 +136,7 @@ impl Semaphore {
         exc_type: &Bound<'_, PyAny>,
         exc_value: &Bound<'_, PyAny>,
         traceback: &Bound<'_, PyAny>,
-    ) -> Awaitable {
+    ) -> NewAwaitable {
         let _ = (exc_type, exc_value, traceback);
         let release = |slf: &Bound<'_, Self>| Self::release(slf).map(|()| Poll::Ready);
         Awaitable::new("Semaphore.__aexit__", Immediate::new(slf, release))

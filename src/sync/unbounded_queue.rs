@@ -14,7 +14,7 @@ use crate::interop::gc::{gc_fields, Trace};
 use crate::interop::imports;
 use crate::kernel::WaitQueue;
 use crate::task::Task;
-use crate::trap::{join, wake, Attempt, Awaitable, Blocking, Operation, Place};
+use crate::trap::{join, wake, Attempt, Awaitable, NewAwaitable, Blocking, Operation, Place};
 
 /// A queue without limit that is emptied in batches. Deprecated: use ``open_memory_channel(math.inf)``.
 ///
@@ -84,7 +84,7 @@ impl UnboundedQueue {
 
     /// Take everything that is there, as a list that is not empty; waits for the first item. A
     /// checkpoint.
-    fn get_batch(slf: Py<Self>) -> Awaitable {
+    fn get_batch(slf: Py<Self>) -> NewAwaitable {
         Awaitable::new("UnboundedQueue.get_batch", Blocking::new(GetBatch { queue: slf }))
     }
 
@@ -108,7 +108,7 @@ impl UnboundedQueue {
         slf
     }
 
-    fn __anext__(slf: Py<Self>) -> Awaitable {
+    fn __anext__(slf: Py<Self>) -> NewAwaitable {
         Self::get_batch(slf)
     }
 

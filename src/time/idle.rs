@@ -5,7 +5,7 @@ use pyo3::prelude::*;
 use crate::core::current;
 use crate::kernel::IdleKey;
 use crate::task::{park, receive, AbortOutcome, Interruption, Plan, Task};
-use crate::trap::{Awaitable, Leaf, Poll, Request};
+use crate::trap::{Awaitable, NewAwaitable, Leaf, Poll, Request};
 
 struct WaitAllTasksBlocked {
     cushion: f64,
@@ -45,6 +45,6 @@ fn stop_waiting(
 ///         the lowest cushion go first.
 #[pyfunction]
 #[pyo3(signature = (cushion = 0.0))]
-pub fn wait_all_tasks_blocked(cushion: f64) -> Awaitable {
+pub fn wait_all_tasks_blocked(cushion: f64) -> NewAwaitable {
     Awaitable::new("wait_all_tasks_blocked", WaitAllTasksBlocked { cushion })
 }

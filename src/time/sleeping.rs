@@ -10,7 +10,7 @@ use pyo3::prelude::*;
 use crate::core::{current, Due};
 use crate::kernel::DeadlineKey;
 use crate::task::{park, pending_cancellation, receive, AbortOutcome, Interruption, Plan, Task};
-use crate::trap::{poll_checkpoint, Awaitable, Leaf, Poll, Request};
+use crate::trap::{poll_checkpoint, Awaitable, NewAwaitable, Leaf, Poll, Request};
 
 enum Until {
     Seconds(f64),
@@ -87,7 +87,7 @@ fn stop_sleeping(
 /// Raises:
 ///     ValueError: if ``seconds`` is negative or not a number.
 #[pyfunction]
-pub fn sleep(seconds: f64) -> Awaitable {
+pub fn sleep(seconds: f64) -> NewAwaitable {
     Awaitable::new("sleep", Sleep { until: Until::Seconds(seconds) })
 }
 
@@ -101,12 +101,12 @@ pub fn sleep(seconds: f64) -> Awaitable {
 /// Raises:
 ///     ValueError: if ``deadline`` is not a number.
 #[pyfunction]
-pub fn sleep_until(deadline: f64) -> Awaitable {
+pub fn sleep_until(deadline: f64) -> NewAwaitable {
     Awaitable::new("sleep_until", Sleep { until: Until::Deadline(deadline) })
 }
 
 /// Wait until cancelled. A checkpoint.
 #[pyfunction]
-pub fn sleep_forever() -> Awaitable {
+pub fn sleep_forever() -> NewAwaitable {
     Awaitable::new("sleep_forever", Sleep { until: Until::Deadline(f64::INFINITY) })
 }

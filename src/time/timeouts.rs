@@ -55,11 +55,15 @@ pub fn current_effective_deadline(py: Python<'_>) -> PyResult<f64> {
 ///     ValueError: if ``deadline`` is not a number.
 #[pyfunction]
 #[pyo3(signature = (deadline, *, shield = false))]
-pub fn move_on_at(deadline: f64, shield: bool) -> PyResult<CancelScope> {
+pub fn move_on_at(
+    py: Python<'_>,
+    deadline: f64,
+    shield: bool,
+) -> PyResult<Bound<'_, CancelScope>> {
     if deadline.is_nan() {
         return Err(PyValueError::new_err("deadline must not be NaN"));
     }
-    Ok(CancelScope::build(deadline, f64::INFINITY, shield))
+    CancelScope::make(py, deadline, f64::INFINITY, shield)
 }
 
 /// A cancel scope that is cancelled a number of seconds after it is entered.
@@ -72,12 +76,16 @@ pub fn move_on_at(deadline: f64, shield: bool) -> PyResult<CancelScope> {
 ///     ValueError: if ``seconds`` is negative or not a number.
 #[pyfunction]
 #[pyo3(signature = (seconds, *, shield = false))]
-pub fn move_on_after(seconds: f64, shield: bool) -> PyResult<CancelScope> {
+pub fn move_on_after(
+    py: Python<'_>,
+    seconds: f64,
+    shield: bool,
+) -> PyResult<Bound<'_, CancelScope>> {
     if seconds < 0.0 {
         return Err(PyValueError::new_err("`seconds` must be non-negative"));
     }
     if seconds.is_nan() {
         return Err(PyValueError::new_err("`seconds` must not be NaN"));
     }
-    Ok(CancelScope::build(f64::INFINITY, seconds, shield))
+    CancelScope::make(py, f64::INFINITY, seconds, shield)
 }

@@ -15,7 +15,8 @@ use pyo3::{intern, PyTraverseError, PyVisit};
 use super::{Request, Trap};
 use crate::interop::cell::LoopCell;
 use crate::interop::coroutine::return_value;
-use crate::interop::gc::Trace;
+use crate::interop::pool::{self, pooled};
+use crate::interop::slots::{self, Next, Resumable};
 
 /// What came of polling a leaf.
 #[must_use]
@@ -66,8 +67,14 @@ pub struct Awaitable {
 impl Awaitable {
     /// An awaitable of the function `name` that runs `leaf` when it is awaited.
     #[inline]
-    pub fn new(name: &'static str, leaf: impl Leaf + 'static) -> Self {
-        Self { state: LoopCell::new(State::New(Box::new(leaf))), name }
+    pub fn new(name: &'static str, leaf: impl Leaf + 'static) -> NewAwaitable {
+        NewAwaitable(Self { state: LoopCell::new(State::New(Box::new(leaf))), name })
+    }
+
+    /// Prepares the class. Call before the first awaitable is made.
+    pub fn prepare(py: Python<'_>) {
+        pool::install::<Self>(py);
+        slots::install::<Self>(py);
     }
 
     /// Polls the leaf, or throws `error` into it.
@@ -107,6 +114,34 @@ impl Awaitable {
             Poll::Ready => Ok(None),
             Poll::Value(value) => Err(return_value(py, value)),
         }
+    }
+}
+
+pooled!(Awaitable);
+
+/// An awaitable on its way to Python, where it becomes an object from the pool.
+#[must_use]
+pub struct NewAwaitable(Awaitable);
+
+impl<'py> IntoPyObject<'py> for NewAwaitable {
+    type Target = Awaitable;
+    type Output = Bound<'py, Awaitable>;
+    type Error = PyErr;
+
+    #[inline]
+    fn into_pyobject(self, py: Python<'py>) -> PyResult<Self::Output> {
+        pool::make(py, self.0)
+    }
+}
+
+impl Resumable for Awaitable {
+    #[inline]
+    fn resume(&self, py: Python<'_>) -> PyResult<Next> {
+        Ok(match self.advance(py, None)? {
+            Poll::Trap(request) => Next::Yield(Trap::shared(py, request)?.into_any()),
+            Poll::Ready => Next::Return(None),
+            Poll::Value(value) => Next::Return(Some(value)),
+        })
     }
 }
 

@@ -2,7 +2,7 @@
 
 use pyo3::prelude::*;
 
-use super::{Awaitable, Leaf, Poll, Request};
+use super::{Awaitable, NewAwaitable, Leaf, Poll, Request};
 use crate::core::current;
 use crate::task::{park, receive, Plan, Task};
 
@@ -107,7 +107,7 @@ impl Entry {
 /// Raises:
 ///     Cancelled: if the task was cancelled. The other tasks have had their turn then, too.
 #[pyfunction]
-pub fn checkpoint() -> Awaitable {
+pub fn checkpoint() -> NewAwaitable {
     Awaitable::new("checkpoint", Checkpoint)
 }
 
@@ -119,7 +119,7 @@ pub fn checkpoint() -> Awaitable {
 /// Raises:
 ///     Cancelled: if the task was cancelled.
 #[pyfunction]
-pub fn checkpoint_if_cancelled() -> Awaitable {
+pub fn checkpoint_if_cancelled() -> NewAwaitable {
     Awaitable::new("checkpoint_if_cancelled", CheckpointIfCancelled)
 }
 
@@ -127,6 +127,6 @@ pub fn checkpoint_if_cancelled() -> Awaitable {
 ///
 /// The other half of :func:`checkpoint_if_cancelled`.
 #[pyfunction]
-pub fn cancel_shielded_checkpoint() -> Awaitable {
+pub fn cancel_shielded_checkpoint() -> NewAwaitable {
     Awaitable::new("cancel_shielded_checkpoint", CancelShieldedCheckpoint)
 }

@@ -22,7 +22,7 @@ use pyo3::{PyTraverseError, PyVisit};
 
 use crate::interop::gc::{gc_fields, Trace};
 
-pub use awaitable::{Awaitable, Leaf, Poll};
+pub use awaitable::{Awaitable, Leaf, NewAwaitable, Poll};
 pub use checkpoints::{
     cancel_shielded_checkpoint, checkpoint, checkpoint_if_cancelled, poll_checkpoint,
     raise_pending, Entry,

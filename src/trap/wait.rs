@@ -2,7 +2,7 @@
 
 use pyo3::prelude::*;
 
-use super::{Awaitable, Leaf, Poll, Request};
+use super::{Awaitable, NewAwaitable, Leaf, Poll, Request};
 use crate::core::current;
 use crate::interop::errors::TrioInternalError;
 use crate::interop::imports;
@@ -63,7 +63,7 @@ impl Leaf for WaitForReschedule {
 
 /// The native half of `wait_task_rescheduled`.
 #[pyfunction]
-pub fn wait_for_reschedule(abort_func: Py<PyAny>) -> Awaitable {
+pub fn wait_for_reschedule(abort_func: Py<PyAny>) -> NewAwaitable {
     Awaitable::new("wait_task_rescheduled", WaitForReschedule { abort: Some(abort_func) })
 }
 

@@ -6,7 +6,7 @@ use crate::core::entry_queue::Call;
 use crate::core::{current, Runner};
 use crate::interop::imports;
 use crate::task::{park, receive, reschedule, AbortOutcome, Interruption, Plan, Resume, Task};
-use crate::trap::{Awaitable, Leaf, Poll, Request};
+use crate::trap::{Awaitable, NewAwaitable, Leaf, Poll, Request};
 
 struct WaitForEntryCalls;
 
@@ -34,7 +34,7 @@ fn stop_waiting(
 
 /// Waits until something is in the entry queue.
 #[pyfunction]
-pub fn wait_for_entry_calls() -> Awaitable {
+pub fn wait_for_entry_calls() -> NewAwaitable {
     Awaitable::new("wait_for_entry_calls", WaitForEntryCalls)
 }
 

@@ -1,0 +1,130 @@
+//! Memory of short-lived objects, kept for the next one of its class.
+//!
+//! An `await` makes an object, uses it twice and drops it. Allocation, collector bookkeeping and the
+//! generic deallocation path together cost more than what the object does, so classes that are made
+//! all the time keep a few dead objects' memory, as CPython does for its own short-lived types.
+//!
+//! An object in the pool has no content, no reference to its type and no collector tracking; only its
+//! memory and layout remain. [`make`] brings it back with fresh content.
+
+use std::panic::{catch_unwind, AssertUnwindSafe};
+use std::ptr::NonNull;
+
+use pyo3::ffi;
+use pyo3::prelude::*;
+use pyo3::pyclass::boolean_struct::True;
+use pyo3::{Borrowed, PyClass, PyClassInitializer};
+
+use super::cell::LoopCell;
+
+/// How many dead objects a class keeps.
+const CAPACITY: usize = 128;
+
+struct Dead(NonNull<ffi::PyObject>);
+
+// SAFETY: the pointer is only used by whoever holds the interpreter lock, see `Pool::spare`.
+unsafe impl Send for Dead {}
+
+/// The dead objects of one class.
+pub struct Pool {
+    spare: LoopCell<Vec<Dead>>,
+}
+
+impl Pool {
+    /// An empty pool.
+    pub const fn new() -> Self {
+        Self { spare: LoopCell::new(Vec::new()) }
+    }
+}
+
+/// A class whose objects are pooled. It must be frozen, final, and have no `__dict__`.
+pub trait Pooled: PyClass<Frozen = True> + Sync + Into<PyClassInitializer<Self>> {
+    /// The pool of this class.
+    fn pool() -> &'static Pool;
+}
+
+/// Makes a class [`Pooled`].
+macro_rules! pooled {
+    ($($class:ty),* $(,)?) => {$(
+        impl $crate::interop::pool::Pooled for $class {
+            #[inline]
+            fn pool() -> &'static $crate::interop::pool::Pool {
+                static POOL: $crate::interop::pool::Pool = $crate::interop::pool::Pool::new();
+                &POOL
+            }
+        }
+    )*};
+}
+pub(crate) use pooled;
+
+/// Lets dead objects of `T` go to its pool. Call once, before the first object is made.
+pub fn install<T: Pooled>(py: Python<'_>) {
+    // SAFETY: the type object is alive for ever, nobody else uses it yet, and `bury` fulfils the
+    // contract of the slot for objects that are exactly of this (final) type.
+    unsafe { (*T::type_object_raw(py)).tp_dealloc = Some(bury::<T>) };
+}
+
+/// A new object; from the pool, if it has one to spare.
+#[inline]
+pub fn make<T: Pooled>(py: Python<'_>, content: T) -> PyResult<Bound<'_, T>> {
+    let Some(Dead(object)) = T::pool().spare.with(py, Vec::pop) else {
+        return Bound::new(py, content);
+    };
+    // SAFETY: the memory was an object of exactly this class, was emptied by `bury`, and is ours
+    // alone. The object is complete before the collector gets to see it.
+    unsafe {
+        ffi::PyObject_Init(object.as_ptr(), T::type_object_raw(py));
+        std::ptr::write(content_of::<T>(py, object.as_ptr()), content);
+        ffi::PyObject_GC_Track(object.as_ptr().cast());
+        Ok(Bound::from_owned_ptr(py, object.as_ptr()).cast_into_unchecked())
+    }
+}
+
+/// Where an object keeps its Rust value.
+///
+/// # Safety
+/// `object` has the layout of a `T`.
+#[inline]
+unsafe fn content_of<T: Pooled>(py: Python<'_>, object: *mut ffi::PyObject) -> *mut T {
+    // SAFETY: guaranteed by the caller. Only the address is taken; whether the value is initialised
+    // does not matter.
+    let borrowed = unsafe { Borrowed::from_ptr(py, object).cast_unchecked::<T>() };
+    std::ptr::from_ref::<T>(borrowed.get()).cast_mut()
+}
+
+/// `tp_dealloc`: drops the content, and keeps the memory if there is room.
+unsafe extern "C" fn bury<T: Pooled>(object: *mut ffi::PyObject) {
+    // SAFETY: the interpreter passes a dead, tracked object of exactly this class, with the lock held.
+    // Weak references are cleared before the content goes, as they would see it otherwise.
+    unsafe {
+        ffi::PyObject_GC_UnTrack(object.cast());
+        ffi::PyObject_ClearWeakRefs(object);
+    }
+    Python::attach(|py| {
+        let class = T::type_object_raw(py);
+        // SAFETY: the content is initialised, nobody can reach it any more, and it is dropped once.
+        let content = unsafe { content_of::<T>(py, object) };
+        // A panicking destructor must not unwind into the interpreter; its value is lost either way.
+        let dropped = catch_unwind(AssertUnwindSafe(|| unsafe { std::ptr::drop_in_place(content) }));
+        drop(dropped);
+        let kept = NonNull::new(object).is_some_and(|object| {
+            T::pool().spare.with(py, |spare| {
+                let room = spare.len() < CAPACITY;
+                if room {
+                    spare.push(Dead(object));
+                }
+                room
+            })
+        });
+        // SAFETY: an object of a heap type owns a reference to it, which ends here; memory that is not
+        // kept goes back to where the type got it from.
+        unsafe {
+            if !kept {
+                if let Some(free) = (*class).tp_free {
+                    free(object.cast());
+                }
+            }
+            ffi::Py_DECREF(class.cast());
+        }
+    });
+}

@@ -1,0 +1,80 @@
+//! Slots of hot classes, filled by hand.
+//!
+//! The interpreter resumes a native awaitable through `tp_iternext`, twice for every `await`. PyO3's
+//! generated function for that slot is general; this one knows that the class is frozen and final,
+//! and hands a result over without building intermediate error objects. The method `__next__` that
+//! Python code can look up is PyO3's.
+
+use std::panic::{catch_unwind, AssertUnwindSafe};
+
+use pyo3::exceptions::PyStopIteration;
+use pyo3::ffi;
+use pyo3::panic::PanicException;
+use pyo3::prelude::*;
+use pyo3::pyclass::boolean_struct::True;
+use pyo3::{Borrowed, PyClass};
+
+/// What an iterator does next.
+pub enum Next {
+    /// It yields an object.
+    Yield(Py<PyAny>),
+    /// It ends; an awaiting coroutine continues with this value, or with `None`.
+    Return(Option<Py<PyAny>>),
+}
+
+/// A final, frozen class that is its own iterator.
+pub trait Resumable: PyClass<Frozen = True> + Sync {
+    /// Goes on until the next object, the end, or an exception.
+    fn resume(&self, py: Python<'_>) -> PyResult<Next>;
+}
+
+/// Fills the slots of `T` that an `await` uses.
+pub fn install<T: Resumable>(py: Python<'_>) {
+    // SAFETY: the type object is alive for ever, nobody else uses it yet, and the functions fulfil the
+    // contracts of their slots for objects that are exactly of this (final) type.
+    unsafe {
+        let class = T::type_object_raw(py);
+        (*class).tp_iternext = Some(iternext::<T>);
+        (*class).tp_iter = Some(ffi::PyObject_SelfIter);
+        if let Some(methods) = (*class).tp_as_async.as_mut() {
+            methods.am_await = Some(ffi::PyObject_SelfIter);
+        }
+    }
+}
+
+/// `tp_iternext`.
+unsafe extern "C" fn iternext<T: Resumable>(object: *mut ffi::PyObject) -> *mut ffi::PyObject {
+    // SAFETY: slots are called with the interpreter lock held, on an object of the slot's type.
+    let (py, object) = unsafe {
+        let py = Python::assume_attached();
+        (py, Borrowed::from_ptr(py, object).cast_unchecked::<T>())
+    };
+    match catch_unwind(AssertUnwindSafe(|| object.get().resume(py))) {
+        Ok(Ok(Next::Yield(message))) => message.into_ptr(),
+        Ok(Ok(Next::Return(None))) => std::ptr::null_mut(),
+        Ok(Ok(Next::Return(Some(value)))) => {
+            stop_with(py, value);
+            std::ptr::null_mut()
+        }
+        Ok(Err(error)) => {
+            error.restore(py);
+            std::ptr::null_mut()
+        }
+        Err(_) => {
+            PanicException::new_err("a native operation panicked").restore(py);
+            std::ptr::null_mut()
+        }
+    }
+}
+
+/// Sets `StopIteration(value)` as the current exception, with no context.
+fn stop_with(py: Python<'_>, value: Py<PyAny>) {
+    match py.get_type::<PyStopIteration>().call1((value,)) {
+        #[cfg(Py_3_12)]
+        // SAFETY: the call takes over the reference to an exception instance.
+        Ok(stop) => unsafe { ffi::PyErr_SetRaisedException(stop.into_ptr()) },
+        #[cfg(not(Py_3_12))]
+        Ok(stop) => PyErr::from_value(stop).restore(py),
+        Err(error) => error.restore(py),
+    }
+}
