@@ -30,7 +30,7 @@ from abc import ABC, abstractmethod
 
 import trio
 
-from ._native import MemoryReceiveChannel, MemorySendChannel
+from ._native import MemoryReceiveChannel, MemorySendChannel, SystemClock
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -369,6 +369,7 @@ class Channel(SendChannel[T], ReceiveChannel[T]):
     __slots__: tuple[()] = ()
 
 
-# Memory channels are native and implement the interfaces without inheriting from them.
+# Native classes implement the interfaces without inheriting from them.
+Clock.register(SystemClock)
 SendChannel.register(MemorySendChannel)
 ReceiveChannel.register(MemoryReceiveChannel)
