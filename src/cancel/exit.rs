@@ -31,9 +31,13 @@ pub fn leave<'py>(
         return raise_after(py, text, incoming);
     };
     let task = current::task(py)?;
-    let runner_ref = task.get().runner.clone_ref(py);
-    let runner = runner_ref.get();
+    let runner = task.get().runner.get();
     let Some(leaf) = task.get().node.get(py) else { return Ok(incoming) };
+    if let Some(owner) = runner.scopes.with(py, |tree| tree.leave(leaf, node)) {
+        owner.drop_ref(py);
+        forget(scope)?;
+        return Ok(incoming);
+    }
     let place = runner.scopes.with(py, |tree| {
         (tree.parent(leaf), tree.is_abandoned(node), tree.is_inside(leaf, node), tree.parent(node))
     });
@@ -90,6 +94,13 @@ fn retire(
 ) -> PyResult<()> {
     let py = scope.py();
     let owner = runner.scopes.with(py, |tree| tree.close(node, || Reason::misnesting(py), change));
+    drop(owner);
+    forget(scope)
+}
+
+/// The scope is in the tree no more: takes it out of the deadline heap, and cuts it off from the run.
+fn forget(scope: &Bound<'_, CancelScope>) -> PyResult<()> {
+    let py = scope.py();
     let pending = scope.get().state.with(py, |state| {
         state.node = None;
         state.pending.is_some()
@@ -97,8 +108,9 @@ fn retire(
     if pending {
         CancelScope::refresh_registration(scope)?;
     }
-    let released = scope.get().state.with(py, |state| state.runner.take());
-    drop((released, owner));
+    if let Some(runner) = scope.get().state.with(py, |state| state.runner.take()) {
+        runner.drop_ref(py);
+    }
     Ok(())
 }
 

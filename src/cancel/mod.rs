@@ -18,7 +18,15 @@ pub use scope::CancelScope;
 
 /// Interrupts the tasks that a change of the tree has hit. All of them are told, even if telling one
 /// raises; the first error is returned.
+#[inline]
 pub fn deliver(py: Python<'_>, runner: &Runner, change: ScopeChange) -> PyResult<()> {
+    if change.hits.is_empty() && change.released.is_empty() && change.owners.is_empty() {
+        return Ok(());
+    }
+    deliver_all(py, runner, change)
+}
+
+fn deliver_all(py: Python<'_>, runner: &Runner, change: ScopeChange) -> PyResult<()> {
     let mut result = Ok(());
     for leaf in change.hits {
         let task = runner.scopes.with(py, |tree| tree.task(leaf).map(|task| task.clone_ref(py)));

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use pyo3::intern;
 use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
 use pyo3::types::PyString;
 
 use super::TaskLabel;
@@ -44,23 +45,25 @@ pub struct Reason {
     source: Source,
     text: Option<Py<PyAny>>,
     task: Option<TaskLabel>,
+    /// The label as text, made when the first exception needs it.
+    task_text: PyOnceLock<Py<PyString>>,
 }
 
 impl Reason {
     /// A reason without details.
     pub fn plain(source: Source) -> Arc<Self> {
-        Arc::new(Self { source, text: None, task: None })
+        Arc::new(Self { source, text: None, task: None, task_text: PyOnceLock::new() })
     }
 
     /// The reason for cancelling what scopes leave behind that were closed in the wrong order.
     pub fn misnesting(py: Python<'_>) -> Arc<Self> {
         let text = intern!(py, "misnesting").clone().into_any().unbind();
-        Arc::new(Self { source: Source::Unknown, text: Some(text), task: None })
+        Arc::new(Self { source: Source::Unknown, text: Some(text), task: None, task_text: PyOnceLock::new() })
     }
 
     /// A reason with a text and the task behind it.
     pub fn detailed(source: Source, text: Option<Py<PyAny>>, task: Option<TaskLabel>) -> Arc<Self> {
-        Arc::new(Self { source, text, task })
+        Arc::new(Self { source, text, task, task_text: PyOnceLock::new() })
     }
 
     /// The exception to raise for this reason.
@@ -73,7 +76,12 @@ impl Reason {
 
     fn make_exception(&self, py: Python<'_>) -> PyResult<Py<Cancelled>> {
         let task = match &self.task {
-            Some(label) => Some(PyString::new(py, &label.to_text(py)?).into_any().unbind()),
+            Some(label) => {
+                let text = self.task_text.get_or_try_init(py, || {
+                    Ok::<_, PyErr>(PyString::new(py, &label.to_text(py)?).unbind())
+                })?;
+                Some(text.clone_ref(py).into_any())
+            }
             None => None,
         };
         let text = self.text.as_ref().map(|text| text.clone_ref(py));

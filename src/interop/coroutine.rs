@@ -72,12 +72,16 @@ pub fn is_native_coroutine(object: &Bound<'_, PyAny>) -> bool {
     unsafe { ffi::PyCoro_CheckExact(object.as_ptr()) != 0 }
 }
 
-/// Is calling `function` known to run none of its code: is it an `async def` function, or a method
-/// that is one?
+/// Is calling `function` known to run no Python code: is it an `async def` function, a method that is
+/// one, or native?
 pub fn only_makes_a_coroutine(function: &Bound<'_, PyAny>) -> PyResult<bool> {
     const CO_COROUTINE: u32 = 0x80;
     let py = function.py();
     // SAFETY: a type check on a live object.
+    if unsafe { ffi::PyCFunction_CheckExact(function.as_ptr()) } != 0 {
+        return Ok(true);
+    }
+    // SAFETY: as above.
     if unsafe { ffi::PyFunction_Check(function.as_ptr()) } == 0 {
         return match function.getattr_opt(pyo3::intern!(py, "__func__"))? {
             Some(inner) if !inner.is(function) => only_makes_a_coroutine(&inner),

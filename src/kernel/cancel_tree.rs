@@ -158,9 +158,64 @@ impl<T, S, R: Clone> CancelTree<T, S, R> {
         change: &mut Change<S, R>,
     ) -> NodeId {
         let outer = self.parent(task);
+        if !outer.is_some_and(|outer| self.is_effective(outer)) {
+            // Nothing is cancelled here, so the new scope can simply take the leaf's place.
+            return self.interpose(task.index, shield, owner);
+        }
         let scope = self.add_scope(outer, shield, owner);
         self.move_into(task, scope, change);
         scope
+    }
+
+    /// Puts a new scope between a leaf and the scope that the leaf is in, which is not cancelled.
+    fn interpose(&mut self, leaf: u32, shield: bool, owner: S) -> NodeId {
+        let Node { parent, prev, next, .. } = *self.nodes.at(leaf);
+        let scope = Scope { owner, cancelled: false, shield, abandoned: false, reason: None };
+        let kind = Kind::Scope(scope);
+        let id =
+            self.nodes.insert(Node { parent, first_child: leaf, prev, next, effective: false, kind });
+        self.replace_in_list(parent, prev, next, id.index);
+        let node = self.nodes.at_mut(leaf);
+        node.parent = id.index;
+        node.prev = NONE;
+        node.next = NONE;
+        id
+    }
+
+    /// Leaves a scope in which the leaf is alone, and which nobody has cancelled or will miss: the
+    /// reverse of [`CancelTree::enter`] in the ordinary case. Hands the scope's owner out, or nothing
+    /// if the case is not ordinary and the scope has to be left the long way.
+    pub fn leave(&mut self, leaf: NodeId, scope: NodeId) -> Option<S> {
+        let Node { first_child, parent, prev, next, effective: false, .. } = *self.nodes.get(scope)?
+        else {
+            return None;
+        };
+        let alone = first_child == leaf.index && self.nodes.get(leaf)?.next == NONE;
+        // A scope that is not cancelled although its surroundings are has a shield.
+        if !alone || parent == NONE || self.nodes.at(parent).effective || self.is_abandoned(scope) {
+            return None;
+        }
+        self.replace_in_list(parent, prev, next, leaf.index);
+        let node = self.nodes.at_mut(leaf.index);
+        node.parent = parent;
+        node.prev = prev;
+        node.next = next;
+        match self.nodes.remove(scope)?.kind {
+            Kind::Scope(scope) => Some(scope.owner),
+            Kind::Task(_) => None,
+        }
+    }
+
+    /// Lets `index` stand in the list of children where somebody else stood.
+    fn replace_in_list(&mut self, parent: u32, prev: u32, next: u32, index: u32) {
+        if prev != NONE {
+            self.nodes.at_mut(prev).next = index;
+        } else if parent != NONE {
+            self.nodes.at_mut(parent).first_child = index;
+        }
+        if next != NONE {
+            self.nodes.at_mut(next).prev = index;
+        }
     }
 
     /// Cancels a scope. Does nothing but note `reason` (if there is none yet) when it is cancelled
@@ -486,6 +541,29 @@ mod tests {
         assert_eq!(tree.parent(scope), None);
         assert!(change.hits.is_empty());
         assert_eq!(tree.remove_task(task, &mut change), Some("t"));
+    }
+
+    #[test]
+    fn leaving_the_short_way_needs_an_ordinary_case() {
+        let mut tree = Tree::default();
+        let mut change = Change::default();
+        let root = tree.add_scope(None, false, 0);
+        let first = tree.add_task(root, "first");
+        let task = tree.add_task(root, "t");
+        let last = tree.add_task(root, "last");
+        let scope = tree.enter(task, false, 7, &mut change);
+        assert!(tree.is_inside(task, scope));
+        assert_eq!(tree.leave(task, scope), Some(7));
+        for leaf in [first, task, last] {
+            assert_eq!(tree.parent(leaf), Some(root));
+        }
+        let scope = tree.enter(task, false, 7, &mut change);
+        let other = tree.add_task(scope, "other");
+        assert_eq!(tree.leave(task, scope), None);
+        assert_eq!(tree.remove_task(other, &mut change), Some("other"));
+        tree.cancel(root, "r", &mut change);
+        assert_eq!(change.hits.len(), 3);
+        assert_eq!(tree.leave(task, scope), None);
     }
 
     #[test]

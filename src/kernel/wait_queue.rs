@@ -167,7 +167,7 @@ mod tests {
             queue.push_back(n);
         }
         assert_eq!(queue.drain_where(|n| n % 3 == 0), [0, 3]);
-        assert_eq!(queue.drain_where(|_| false), []);
+        assert!(queue.drain_where(|_| false).is_empty());
         assert_eq!(queue.drain(), [1, 2, 4, 5]);
     }
 

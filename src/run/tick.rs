@@ -27,8 +27,9 @@ use crate::wake::wake_entry_task;
 const MAX_TIMEOUT: f64 = 86400.0;
 /// How many steps may pass between two looks at the poller.
 const STEPS_PER_POLL: usize = 16;
-/// How much time may pass between two looks at the poller.
+/// How much time may pass between two looks at the poller; the clock is read every few steps.
 const POLL_INTERVAL: Duration = Duration::from_micros(500);
+const STEPS_PER_CLOCK_READ: usize = 4;
 
 /// What to do if nothing happens during the poll.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,6 +44,7 @@ pub struct Ticker {
     on_calm: OnCalm,
     timeout: f64,
     steps_since_poll: usize,
+    next_clock_read: usize,
     last_poll: Instant,
 }
 
@@ -53,6 +55,7 @@ impl Ticker {
             on_calm: OnCalm::Nothing,
             timeout: 0.0,
             steps_since_poll: 0,
+            next_clock_read: STEPS_PER_CLOCK_READ,
             last_poll: Instant::now(),
         }
     }
@@ -92,9 +95,13 @@ impl Ticker {
     /// Polls, where a poll is due, and lets go of the interpreter lock if that can take time.
     pub fn poll(&mut self, runner: &Runner, py: Python<'_>) -> PyResult<bool> {
         if self.timeout <= 0.0 && !self.poll_is_due(runner, py) {
+            if self.steps_since_poll >= self.next_clock_read {
+                self.next_clock_read = self.steps_since_poll + STEPS_PER_CLOCK_READ;
+            }
             return Ok(false);
         }
         self.steps_since_poll = 0;
+        self.next_clock_read = STEPS_PER_CLOCK_READ;
         let Some(mut set) = runner.poller.with(py, |poller| poller.as_mut()?.take_set()) else {
             return Ok(false);
         };
@@ -120,7 +127,8 @@ impl Ticker {
         self.steps_since_poll >= STEPS_PER_POLL
             || runner.instruments.get().watch_io(py)
             || runner.queue.with(py, |queue| queue.is_empty())
-            || self.last_poll.elapsed() >= POLL_INTERVAL
+            || (self.steps_since_poll >= self.next_clock_read
+                && self.last_poll.elapsed() >= POLL_INTERVAL)
     }
 
     /// The second half of a tick; `found` says whether the poll had events.
@@ -156,7 +164,7 @@ impl Ticker {
         let run = runner.get();
         if let Some(task) = run.queue.with(py, |queue| queue.take_single()) {
             self.steps_since_poll += 1;
-            return step(runner, task.bind(py));
+            return step(runner, &task.into_bound(py));
         }
         let batch = run.queue.with(py, |queue| queue.take_batch());
         self.steps_since_poll += batch.len();
