@@ -23,7 +23,8 @@ pub fn size_or_infinity(size: &Bound<'_, PyAny>, name: &str, kind: &str) -> PyRe
     Err(PyTypeError::new_err(format!("{name} must be {kind} or math.inf")))
 }
 
-/// How many tasks to wake, as an argument: an integer or `math.inf`; below zero means nobody.
+/// How many tasks to wake, as an argument: an integer, or an infinity for all; an integer below
+/// zero means nobody.
 ///
 /// A bad number becomes an error when it is used, so that a method may complain about worse things
 /// first.
@@ -45,8 +46,7 @@ impl Count {
             return Ok(clamp(&number)?.unwrap_or(0));
         }
         match count.cast::<PyFloat>().map(|number| number.value()) {
-            Ok(f64::INFINITY) => Ok(usize::MAX),
-            Ok(f64::NEG_INFINITY) => Ok(0),
+            Ok(number) if number.is_infinite() => Ok(usize::MAX),
             Ok(_) => Err(PyValueError::new_err("Cannot pop a non-integer number of tasks.")),
             Err(_) => Err(PyTypeError::new_err("must be an integer or math.inf")),
         }
