@@ -47,7 +47,7 @@ mod _native {
     #[pymodule_export]
     use crate::io::{notify_closing, wait_readable, wait_writable};
     #[pymodule_export]
-    use crate::nursery::{open_nursery, Nursery, NurseryManager};
+    use crate::nursery::{open_nursery, set_nursery_metaclass, Nursery, NurseryManager};
     #[pymodule_export]
     use crate::run::{
         add_instrument, begin_run, current_root_task, current_task, drive, end_run, in_trio_run,

@@ -60,7 +60,7 @@ from ._util import fixup_module_metadata
 
 fixup_module_metadata(__name__, globals())
 
-TYPE_CHECKING = False
+TYPE_CHECKING = bool()  # False, but completion engines cannot know
 if TYPE_CHECKING:
     from . import (
         abc as abc,

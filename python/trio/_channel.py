@@ -12,7 +12,7 @@ from ._native import (
     MemorySendChannel as MemorySendChannel,
     open_channel,
 )
-from ._record import record
+from ._record import Record
 from ._util import final
 
 TYPE_CHECKING = False
@@ -22,8 +22,7 @@ if TYPE_CHECKING:
     T = TypeVar("T")
 
 
-@record
-class MemoryChannelStatistics:
+class MemoryChannelStatistics(Record):
     """The state of a memory channel.
 
     Attributes:

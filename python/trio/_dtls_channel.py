@@ -32,7 +32,7 @@ from ._abc import Channel
 from ._channel import open_memory_channel
 from ._dtls_flight import Handshake
 from ._dtls_wire import is_handshake_untrusted
-from ._record import record
+from ._record import Record
 from ._ssl import NeedHandshakeError
 from ._sync import Lock
 from ._timeouts import move_on_after
@@ -64,8 +64,7 @@ def _payload_sizes(sock: SocketType) -> tuple[int, int]:
     return usual - headers, guaranteed - headers
 
 
-@record
-class DTLSChannelStatistics:
+class DTLSChannelStatistics(Record):
     """What `DTLSChannel.statistics` returns; immutable, compares by value.
 
     Attributes:

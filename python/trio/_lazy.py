@@ -1,13 +1,20 @@
 """Names of a package that are imported when they are first used.
 
 `install` gives a module a ``__getattr__`` (PEP 562) that fetches a name from the submodule that defines it, and a ``__dir__``
-that lists such names like all others. A fetched name is stored in the module, so this happens once per name.
+that lists such names like all others. A fetched name is stored in the module, so this happens once per name. `fetch_all` does it for
+all names at once.
 """
 
 from __future__ import annotations
 
 import sys
 from importlib import import_module
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from types import ModuleType
+
+_pending: dict[str, dict[str, str]] = {}
 
 
 def install(module_name: str, sources: dict[str, str]) -> None:
@@ -20,6 +27,7 @@ def install(module_name: str, sources: dict[str, str]) -> None:
     """
     module = sys.modules[module_name]
     namespace = module.__dict__
+    _pending[module_name] = sources
     package = namespace["__package__"]
 
     def __getattr__(name: str) -> object:
@@ -39,6 +47,14 @@ def install(module_name: str, sources: dict[str, str]) -> None:
 
     namespace["__getattr__"] = __getattr__
     namespace["__dir__"] = __dir__
+
+
+def fetch_all(module: ModuleType) -> None:
+    """Fetch every lazy name of a module, and of those of its submodules that are such names."""
+    for name, source in _pending.pop(module.__name__, {}).items():
+        value = getattr(module, name)
+        if not source:
+            fetch_all(value)
 
 
 def present_as(module_name: str, name: str, value: object) -> None:

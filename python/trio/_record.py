@@ -1,8 +1,8 @@
 """Frozen records: small classes that only hold named values.
 
-`record` turns a class body that lists annotated fields into a class with slots whose objects cannot be changed, compare
-equal by value, hash, pickle and show themselves. It exists because the usual tools for this take longer to import than the
-rest of the package. Type checkers treat it like a frozen dataclass.
+A subclass of `Record` consists of annotated fields, with or without defaults. Its objects have slots, cannot be changed,
+compare equal by value, hash, pickle and show themselves. This exists because the usual tools for such classes take longer
+to import than the rest of the package, and those of the core are made by ``import trio``.
 """
 
 from __future__ import annotations
@@ -10,18 +10,21 @@ from __future__ import annotations
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import inspect
-    from typing import Any, NoReturn, TypeVar
-
-    from typing_extensions import dataclass_transform
-
-    T = TypeVar("T")
-else:
-
-    def dataclass_transform(**options: object) -> object:
-        return lambda decorator: decorator
+    from typing import Any, NoReturn
 
 
 _set = object.__setattr__
+
+
+class RecordType(type):
+    """The class of record classes: turns the annotations of a class body into slots."""
+
+    def __new__(cls, name: str, bases: tuple[type, ...], namespace: dict[str, Any]) -> RecordType:
+        fields = tuple(namespace.get("__annotations__", ())) if bases else ()
+        namespace["_defaults"] = {field: namespace.pop(field) for field in fields if field in namespace}
+        namespace["_fields"] = namespace["__match_args__"] = fields
+        namespace.setdefault("__slots__", fields)
+        return super().__new__(cls, name, bases, namespace)
 
 
 class _Signature:
@@ -36,13 +39,13 @@ class _Signature:
         )
 
 
-class Record:
+class Record(metaclass=RecordType):
     """The base of all records: behaviour that depends on nothing but the names of the fields."""
 
     __slots__ = ("__weakref__",)
     __signature__ = _Signature()
-    _fields: tuple[str, ...] = ()
-    _defaults: dict[str, Any] = {}
+    _fields: tuple[str, ...]
+    _defaults: dict[str, Any]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         fields = self._fields
@@ -68,7 +71,7 @@ class Record:
         raise AttributeError(f"can't delete attribute {name!r} of a {type(self).__name__}")
 
     def __eq__(self, other: object) -> bool:
-        if type(other) is not type(self):
+        if not isinstance(other, Record) or type(other) is not type(self):
             return NotImplemented
         return self._astuple() == other._astuple()
 
@@ -81,16 +84,3 @@ class Record:
 
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), self._astuple()
-
-
-@dataclass_transform(frozen_default=True)
-def record(cls: type[T]) -> type[T]:
-    """Class decorator: make a record of a class whose body consists of annotated fields, with or without defaults."""
-    namespace = dict(cls.__dict__)
-    fields = tuple(namespace.get("__annotations__", {}))
-    namespace["_fields"] = namespace["__match_args__"] = fields
-    namespace["_defaults"] = {name: namespace.pop(name) for name in fields if name in namespace}
-    namespace["__slots__"] = fields
-    for unwanted in ("__dict__", "__weakref__"):
-        namespace.pop(unwanted, None)
-    return type(cls)(cls.__name__, (Record,), namespace)

@@ -18,7 +18,7 @@ from ._native import (
     Semaphore as Semaphore,
     StrictFIFOLock as StrictFIFOLock,
 )
-from ._record import record
+from ._record import Record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -30,8 +30,7 @@ if TYPE_CHECKING:
         def release(self) -> object: ...
 
 
-@record
-class EventStatistics:
+class EventStatistics(Record):
     """The state of an `Event`.
 
     Attributes:
@@ -41,8 +40,7 @@ class EventStatistics:
     tasks_waiting: int
 
 
-@record
-class CapacityLimiterStatistics:
+class CapacityLimiterStatistics(Record):
     """The state of a `CapacityLimiter`.
 
     Attributes:
@@ -58,8 +56,7 @@ class CapacityLimiterStatistics:
     tasks_waiting: int
 
 
-@record
-class LockStatistics:
+class LockStatistics(Record):
     """The state of a `Lock` or a `StrictFIFOLock`.
 
     Attributes:
@@ -73,8 +70,7 @@ class LockStatistics:
     tasks_waiting: int
 
 
-@record
-class ConditionStatistics:
+class ConditionStatistics(Record):
     """The state of a `Condition`.
 
     Attributes:

@@ -48,7 +48,7 @@ from ._util import fixup_module_metadata
 
 fixup_module_metadata(__name__, globals())
 
-TYPE_CHECKING = False
+TYPE_CHECKING = bool()  # False, but completion engines cannot know
 if TYPE_CHECKING:
     from ._socket import encode_hostname as encode_hostname
     from ._subprocess import open_process as open_process

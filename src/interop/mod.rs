@@ -11,6 +11,7 @@
 //! - [`context`]: running inside a `contextvars.Context`, copying the current one.
 //! - [`errors`]: exception plumbing: contexts, tracebacks, groups, native exception classes.
 //! - [`imports`]: Python objects that Rust code needs, looked up once.
+//! - [`metaclass`]: the class of a class.
 //! - [`numbers`]: sizes and counts as users write them.
 //! - [`pool`]: memory of short-lived objects.
 //! - [`slots`]: slots of hot classes, filled by hand.
@@ -22,6 +23,7 @@ pub mod coroutine;
 pub mod errors;
 pub mod gc;
 pub mod imports;
+pub mod metaclass;
 pub mod numbers;
 pub mod pool;
 pub mod run_context;

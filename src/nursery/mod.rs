@@ -17,7 +17,7 @@ mod manager;
 
 use pyo3::exceptions::PyBaseException;
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyFrozenSet, PyTuple};
+use pyo3::types::{PyDict, PyFrozenSet, PyTuple, PyType};
 use pyo3::{PyTraverseError, PyVisit};
 
 use crate::cancel::CancelScope;
@@ -26,6 +26,7 @@ use crate::interop::cell::{LoopCell, LoopValue};
 use crate::interop::errors::no_public_constructor;
 use crate::interop::gc::{gc_fields, Trace};
 use crate::interop::imports;
+use crate::interop::metaclass::adopt;
 use crate::kernel::{NodeId, Slab};
 use crate::task::Task;
 
@@ -188,6 +189,12 @@ impl Nursery {
     fn __clear__(&self) {
         self.release();
     }
+}
+
+/// Makes `metaclass` the class of [`Nursery`].
+#[pyfunction]
+pub fn set_nursery_metaclass(metaclass: &Bound<'_, PyType>) -> PyResult<()> {
+    adopt(&metaclass.py().get_type::<Nursery>(), metaclass)
 }
 
 impl Nursery {

@@ -7,11 +7,24 @@ everything it has opened meanwhile, and ``start`` returns.
 
 from __future__ import annotations
 
-from .._native import Nursery, TrioInternalError, open_nursery
+from .._native import Nursery, TrioInternalError, open_nursery, set_nursery_metaclass
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Iterable
+
+
+class NurseryType(type):
+    """The class of the class `Nursery`: says that only nurseries have a ``cancel_scope``, not their class.
+
+    So it is upstream, where the attribute is set on the object. Natively it has to be a descriptor in the class.
+    """
+
+    def __dir__(cls) -> Iterable[str]:
+        return [name for name in super().__dir__() if name != "cancel_scope"]
+
+
+set_nursery_metaclass(NurseryType)
 
 
 class TaskStatus:

@@ -14,7 +14,7 @@ from .._native import (
     parking_lot_breakers,
     remove_parking_lot_breaker as remove_parking_lot_breaker,
 )
-from .._record import record
+from .._record import Record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -27,8 +27,7 @@ else:
     Breakers = Mapping
 
 
-@record
-class ParkingLotStatistics:
+class ParkingLotStatistics(Record):
     """The state of a `ParkingLot` or a `trio.Semaphore`.
 
     Attributes:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from .._record import record
+from .._record import Record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Literal
 
 
-@record
-class EpollStatistics:
+class EpollStatistics(Record):
     """How many tasks wait for file descriptors.
 
     Attributes:
@@ -24,8 +23,7 @@ class EpollStatistics:
     backend: Literal["epoll"] = "epoll"
 
 
-@record
-class RunStatistics:
+class RunStatistics(Record):
     """Figures about a run, as `trio.lowlevel.current_statistics` returns them.
 
     Attributes:

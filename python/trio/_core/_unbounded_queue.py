@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from .._native import UnboundedQueue as UnboundedQueue
-from .._record import record
+from .._record import Record
 
 
-@record
-class UnboundedQueueStatistics:
+class UnboundedQueueStatistics(Record):
     """The state of an `UnboundedQueue`.
 
     Attributes:

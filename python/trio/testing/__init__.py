@@ -9,6 +9,9 @@ first asked for, and asking warns.  Trio's own tests use them as ``_RaisesGroup`
 warn.
 """
 
+import trio as _trio
+
+from .. import _lazy
 from .._core import MockClock as MockClock, wait_all_tasks_blocked as wait_all_tasks_blocked
 from .._threads import (
     active_thread_count as active_thread_count,
@@ -67,3 +70,6 @@ else:
 
 del TYPE_CHECKING
 _fixup_module_metadata(__name__, globals())
+
+# A test should see what it does itself, and not what is imported when it is the first to do so.
+_lazy.fetch_all(_trio)
