@@ -141,35 +141,32 @@ async def wait_all_threads_completed() -> None:
 class _Message:
     """A function that a thread wants to have called in the loop's thread, and the thread's wait for the answer.
 
-    States: *pending*, then *answered* for good, once `answer` has been called in the loop's thread. The function runs in a copy
-    of the thread's context, whoever serves the message.
+    States: *pending*, then *answered* for good, once what came out of the function has been noted and ``answered`` released in
+    the loop's thread. The function runs in a copy of the thread's context, whoever serves the message.
+
+    The exception is kept here and in no local variable: its traceback leads back to the frames that served the message.
     """
 
-    __slots__ = ("_answered", "_error", "_value", "args", "context", "fn")
+    __slots__ = ("answered", "args", "context", "error", "fn", "value")
 
     def __init__(self, fn: Callable[..., Any], args: tuple[Any, ...]) -> None:
         self.fn = fn
         self.args = args
         self.context: Context = copy_context()
-        self._value: Any = None
-        self._error: BaseException | None = None
-        self._answered = allocate_lock()
-        self._answered.acquire()
-
-    def answer(self, value: Any, error: BaseException | None = None) -> None:
-        self._value = value
-        self._error = error
-        self._answered.release()
+        self.value: Any = None
+        self.error: BaseException | None = None
+        self.answered = allocate_lock()
+        self.answered.acquire()
 
     def wait(self) -> Any:
         """Block this thread until the answer is there: return the value or raise the exception."""
-        self._answered.acquire()
+        self.answered.acquire()
         try:
-            if self._error is not None:
-                raise self._error
-            return self._value
+            if self.error is not None:
+                raise self.error
+            return self.value
         finally:
-            self._error = None  # its traceback leads to this frame, and so to this message
+            self.error = None
 
     def serve_in_loop(self) -> None:
         """Serve the message from the entry queue, where it has no task of its own."""
@@ -193,11 +190,10 @@ class RunSync(_Message):
     def run_sync(self) -> None:
         """Call the function here and now."""
         try:
-            value = self.context.run(self.unprotected_fn)
+            self.value = self.context.run(self.unprotected_fn)
         except BaseException as exc:
-            self.answer(None, exc)
-        else:
-            self.answer(value)
+            self.error = exc
+        self.answered.release()
 
     serve_in_loop = run_sync
 
@@ -211,15 +207,16 @@ class Run(_Message):
     async def unprotected_afn(self) -> Any:
         return await coroutine_or_error(self.fn, *self.args)
 
-    async def _attempt(self) -> tuple[Any, BaseException | None]:
+    async def _attempt(self) -> None:
         try:
-            return await self.unprotected_afn(), None
+            self.value = await self.unprotected_afn()
         except BaseException as exc:
-            return None, exc
+            self.error = exc
 
     async def run_system(self) -> None:
         """Run the function in the current task, which was made for it."""
-        self.answer(*await self._attempt())
+        await self._attempt()
+        self.answered.release()
 
     async def run(self) -> None:
         """Run the function in the current task, which waits for the thread.
@@ -232,16 +229,17 @@ class Run(_Message):
         own_context = task.context
         task.context = self.context
         await _core.cancel_shielded_checkpoint()
-        value, error = await self._attempt()
+        await self._attempt()
         task.context = own_context
         await _core.cancel_shielded_checkpoint()
-        self.answer(value, error)
+        self.answered.release()
 
     def serve_in_loop(self) -> None:
         try:
             _core.spawn_system_task(self.run_system, name=self.fn, context=self.context)
         except RuntimeError:  # the nursery of the system tasks is closed; nothing else can go wrong here
-            self.answer(None, _core.RunFinishedError("system nursery is closed"))
+            self.error = _core.RunFinishedError("system nursery is closed")
+            self.answered.release()
 
 
 def _send_message_to_trio(trio_token: TrioToken | None, message_to_trio: _Message) -> Any:
@@ -366,15 +364,15 @@ class _Call:
         self.raise_cancel: RaiseCancelT | None = None  # set when the task has been told to cancel
         self.mail: Run | RunSync | Outcome[Any] | None = None
 
-    async def borrow_token(self) -> None:
-        """Take a token from the limiter. With ours, a free token costs no schedule point: the wait for the thread is one."""
-        if isinstance(self.limiter, CapacityLimiter):
-            try:
-                self.limiter.acquire_on_behalf_of_nowait(self.borrower)
-                return
-            except _core.WouldBlock:
-                pass
-        await self.limiter.acquire_on_behalf_of(self.borrower)
+    def borrow_nowait(self) -> bool:
+        """Try to get a token without a schedule point: waiting for the thread is one anyway."""
+        if not isinstance(self.limiter, CapacityLimiter):
+            return False  # somebody's own limiter, which need not have such a method
+        try:
+            self.limiter.acquire_on_behalf_of_nowait(self.borrower)
+        except _core.WouldBlock:
+            return False
+        return True
 
     def abort(self, raise_cancel: RaiseCancelT) -> Abort:
         """The task is cancelled while it sleeps."""
@@ -459,7 +457,8 @@ async def to_thread_run_sync(
             raise TypeError(f"Trio expected a sync function, but {name!r} appears to be asynchronous")
         return result
 
-    await call.borrow_token()
+    if not call.borrow_nowait():
+        await call.limiter.acquire_on_behalf_of(call.borrower)
     try:
         start_thread_soon(partial(context.run, worker_fn), call.deliver, thread_name)
     except BaseException:

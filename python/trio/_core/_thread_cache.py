@@ -25,7 +25,7 @@ from __future__ import annotations
 import os
 import sys
 from contextvars import Context
-from functools import lru_cache
+from functools import cache
 from itertools import count
 from threading import Lock, Thread
 
@@ -50,7 +50,7 @@ _OS_NAME_BYTES = 15
 _numbers = count()
 
 
-@lru_cache(maxsize=None)
+@cache
 def get_os_thread_name_func() -> Callable[[int | None, str], None] | None:
     """A function ``(thread ident, name)`` that names a thread for the operating system, or `None` if there is no such thing.
 
@@ -99,18 +99,18 @@ class WorkerThread:
             self._set_os_name(self._thread.ident, name)
 
     def _work(self) -> None:
+        from outcome import capture
+
         self._rename(self._default_name)
-        self._do_job()
+        self._do_job(capture)
         idle = self._cache._idle_workers
         while True:
             if self._gate.acquire(timeout=IDLE_TIMEOUT):
-                self._do_job()
+                self._do_job(capture)
             elif idle.pop(self, None) is not None:
                 return
 
-    def _do_job(self) -> None:
-        from outcome import capture
-
+    def _do_job(self, capture: Callable[[Callable[[], Any]], Outcome[Any]]) -> None:
         assert self._job is not None
         fn, deliver, name = self._job
         self._job = None
@@ -128,6 +128,8 @@ class WorkerThread:
 
             print("Exception while delivering result of thread", file=sys.stderr)
             traceback.print_exc()
+        finally:
+            del result  # the traceback of an exception in it leads back to this frame
 
 
 class ThreadCache:
