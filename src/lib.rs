@@ -75,8 +75,9 @@ mod _native {
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
-        crate::trap::Awaitable::prepare(module.py());
-        crate::cancel::CancelScope::prepare(module.py());
+        Awaitable::prepare(module.py());
+        CancelScope::prepare(module.py());
+        NurseryManager::prepare(module.py());
         module.add("LOOSE_GROUP_NOTE", crate::cancel::exit::LOOSE_GROUP_NOTE)?;
         crate::sync::register(module)?;
         crate::channel::register(module)

@@ -35,7 +35,7 @@ pub fn leave<'py>(
     let Some(leaf) = task.get().node.get(py) else { return Ok(incoming) };
     if let Some(owner) = runner.scopes.with(py, |tree| tree.leave(leaf, node)) {
         owner.drop_ref(py);
-        forget(scope)?;
+        scope.get().retire(py);
         return Ok(incoming);
     }
     let place = runner.scopes.with(py, |tree| {
@@ -80,38 +80,12 @@ pub fn leave<'py>(
             }
         }
     }
-    retire(scope, runner, node, &mut change)?;
+    let owner =
+        runner.scopes.with(py, |tree| tree.close(node, || Reason::misnesting(py), &mut change));
+    drop(owner);
+    scope.get().retire(py);
     deliver(py, runner, change)?;
     Ok(rest)
-}
-
-/// Takes the scope out of the tree and the deadline heap.
-fn retire(
-    scope: &Bound<'_, CancelScope>,
-    runner: &Runner,
-    node: NodeId,
-    change: &mut ScopeChange,
-) -> PyResult<()> {
-    let py = scope.py();
-    let owner = runner.scopes.with(py, |tree| tree.close(node, || Reason::misnesting(py), change));
-    drop(owner);
-    forget(scope)
-}
-
-/// The scope is in the tree no more: takes it out of the deadline heap, and cuts it off from the run.
-fn forget(scope: &Bound<'_, CancelScope>) -> PyResult<()> {
-    let py = scope.py();
-    let pending = scope.get().state.with(py, |state| {
-        state.node = None;
-        state.pending.is_some()
-    });
-    if pending {
-        CancelScope::refresh_registration(scope)?;
-    }
-    if let Some(runner) = scope.get().state.with(py, |state| state.runner.take()) {
-        runner.drop_ref(py);
-    }
-    Ok(())
 }
 
 fn still_inside(

@@ -345,41 +345,70 @@ impl CancelScope {
     pub fn enter(slf: &Bound<'_, Self>, task: &Bound<'_, Task>) -> PyResult<()> {
         let py = slf.py();
         let scope = slf.get();
-        let runner_ref = &task.get().runner;
-        let runner = runner_ref.get();
-        let (reused, timed) = scope.state.with(py, |state| {
-            let timed = state.deadline.min(state.relative_deadline) != f64::INFINITY;
-            (std::mem::replace(&mut state.entered, true), timed)
+        let runner = &task.get().runner;
+        let run = runner.get();
+        let (reused, relative, absolute, shield, reason) = scope.state.with(py, |state| {
+            let reused = std::mem::replace(&mut state.entered, true);
+            let reason = state.reason.clone();
+            (reused, state.relative_deadline, state.deadline, state.shield, reason)
         });
         if reused {
             return Err(PyRuntimeError::new_err(
                 "Each CancelScope may only be used for a single 'with' block",
             ));
         }
-        let now = if timed { runner.now(py)? } else { 0.0 };
         let Some(leaf) = task.get().node.get(py) else {
             return Err(PyRuntimeError::new_err("the task has finished"));
         };
-        let owner = runner_ref.clone_ref(py);
+        let timed = relative != f64::INFINITY || absolute != f64::INFINITY;
+        let now = if timed { run.now(py)? } else { 0.0 };
+        let deadline = if relative == f64::INFINITY { absolute } else { now + relative };
+        let due = timed && now >= deadline;
         let mut change = ScopeChange::default();
-        let (due, reason, shield) = scope.state.with(py, |state| {
-            if state.relative_deadline != f64::INFINITY {
-                state.deadline = now + state.relative_deadline;
-            }
-            state.runner = Some(owner);
-            (timed && now >= state.deadline, state.reason.clone(), state.shield)
-        });
         let owner = slf.clone().unbind();
-        let node = runner.scopes.with(py, |tree| tree.enter(leaf, shield, owner, &mut change));
-        scope.state.with(py, |state| state.node = Some(node));
+        let node = run.scopes.with(py, |tree| tree.enter(leaf, shield, owner, &mut change));
+        let mut pending = None;
+        if timed && !due && reason.is_none() {
+            let entry = Due::Scope(slf.clone().unbind());
+            let (key, is_nearest) = run.deadlines.with(py, |heap| {
+                let is_nearest = heap.next().is_none_or(|next| deadline < next);
+                (heap.insert(deadline, entry), is_nearest)
+            });
+            pending = Some(key);
+            if is_nearest {
+                run.nudge_host(py);
+            }
+        }
+        let owner = runner.clone_ref(py);
+        scope.state.with(py, |state| {
+            state.deadline = deadline;
+            state.node = Some(node);
+            state.pending = pending;
+            state.runner = Some(owner);
+        });
         if let Some(reason) = reason {
-            runner.scopes.with(py, |tree| tree.cancel(node, reason, &mut change));
+            run.scopes.with(py, |tree| tree.cancel(node, reason, &mut change));
         } else if due {
             Self::cancel_because(slf, Reason::plain(Source::Deadline))?;
-        } else if timed {
-            Self::refresh_registration(slf)?;
         }
-        deliver(py, runner, change)
+        deliver(py, run, change)
+    }
+
+    /// The scope's node has left the tree: takes it out of the deadline heap, and cuts it off from the
+    /// run.
+    pub(super) fn retire(&self, py: Python<'_>) {
+        let (pending, runner) = self.state.with(py, |state| {
+            state.node = None;
+            (state.pending.take(), state.runner.take())
+        });
+        let Some(runner) = runner else { return };
+        if let Some(key) = pending {
+            let due = runner.get().deadlines.with(py, |heap| heap.remove(key));
+            if let Some(Due::Scope(scope)) = due {
+                scope.drop_ref(py);
+            }
+        }
+        runner.drop_ref(py);
     }
 
     /// Cancels the scope; the first reason is kept.

@@ -9,7 +9,7 @@ use super::handle::Handle;
 use super::state::{Side, State};
 use crate::interop::errors::{bare, no_public_constructor, EndOfChannel, WouldBlock};
 use crate::task::Task;
-use crate::trap::{Attempt, Awaitable, NewAwaitable, Blocking, Operation};
+use crate::trap::{Attempt, Awaitable, Blocking, NewAwaitable, Operation};
 
 /// The sending end of a memory channel; made by :class:`open_memory_channel`.
 ///

@@ -9,7 +9,7 @@ use crate::interop::errors::{bare, ClosedResourceError};
 use crate::interop::gc::{gc_fields, Trace};
 use crate::kernel::WaitQueue;
 use crate::task::Task;
-use crate::trap::{join, poll_checkpoint, Awaitable, NewAwaitable, Immediate, Leaf, Place, Poll};
+use crate::trap::{join, poll_checkpoint, Awaitable, Immediate, Leaf, NewAwaitable, Place, Poll};
 
 /// A handle on a memory channel.
 #[pyclass(frozen, subclass, dict, weakref, module = "trio._channel", name = "MemoryChannelHandle")]

@@ -58,7 +58,12 @@ impl Reason {
     /// The reason for cancelling what scopes leave behind that were closed in the wrong order.
     pub fn misnesting(py: Python<'_>) -> Arc<Self> {
         let text = intern!(py, "misnesting").clone().into_any().unbind();
-        Arc::new(Self { source: Source::Unknown, text: Some(text), task: None, task_text: PyOnceLock::new() })
+        Arc::new(Self {
+            source: Source::Unknown,
+            text: Some(text),
+            task: None,
+            task_text: PyOnceLock::new(),
+        })
     }
 
     /// A reason with a text and the task behind it.

@@ -105,7 +105,8 @@ unsafe extern "C" fn bury<T: Pooled>(object: *mut ffi::PyObject) {
         // SAFETY: the content is initialised, nobody can reach it any more, and it is dropped once.
         let content = unsafe { content_of::<T>(py, object) };
         // A panicking destructor must not unwind into the interpreter; its value is lost either way.
-        let dropped = catch_unwind(AssertUnwindSafe(|| unsafe { std::ptr::drop_in_place(content) }));
+        let dropped =
+            catch_unwind(AssertUnwindSafe(|| unsafe { std::ptr::drop_in_place(content) }));
         drop(dropped);
         let kept = NonNull::new(object).is_some_and(|object| {
             T::pool().spare.with(py, |spare| {

@@ -10,7 +10,7 @@ use crate::core::poller::{Direction, WaitRefused};
 use crate::core::{current, Runner};
 use crate::interop::errors::{os_error, BusyResourceError, ClosedResourceError};
 use crate::task::{park, receive, reschedule, AbortOutcome, Interruption, Plan, Resume, Task};
-use crate::trap::{Awaitable, NewAwaitable, Leaf, Poll, Request};
+use crate::trap::{Awaitable, Leaf, NewAwaitable, Poll, Request};
 
 struct WaitReady {
     target: Py<PyAny>,

@@ -172,8 +172,14 @@ impl<T, S, R: Clone> CancelTree<T, S, R> {
         let Node { parent, prev, next, .. } = *self.nodes.at(leaf);
         let scope = Scope { owner, cancelled: false, shield, abandoned: false, reason: None };
         let kind = Kind::Scope(scope);
-        let id =
-            self.nodes.insert(Node { parent, first_child: leaf, prev, next, effective: false, kind });
+        let id = self.nodes.insert(Node {
+            parent,
+            first_child: leaf,
+            prev,
+            next,
+            effective: false,
+            kind,
+        });
         self.replace_in_list(parent, prev, next, id.index);
         let node = self.nodes.at_mut(leaf);
         node.parent = id.index;
@@ -186,7 +192,8 @@ impl<T, S, R: Clone> CancelTree<T, S, R> {
     /// reverse of [`CancelTree::enter`] in the ordinary case. Hands the scope's owner out, or nothing
     /// if the case is not ordinary and the scope has to be left the long way.
     pub fn leave(&mut self, leaf: NodeId, scope: NodeId) -> Option<S> {
-        let Node { first_child, parent, prev, next, effective: false, .. } = *self.nodes.get(scope)?
+        let Node { first_child, parent, prev, next, effective: false, .. } =
+            *self.nodes.get(scope)?
         else {
             return None;
         };

@@ -76,13 +76,7 @@ impl Nursery {
         // In a nursery that was abandoned by its parent, nobody is left to raise it.
         if let Some(error) = error.filter(|_| !nursery.get().closed.get(py)) {
             let label = Task::label(task);
-            Self::add_exception(
-                nursery,
-                error,
-                Some("child task"),
-                Source::Nursery,
-                Some(label),
-            )?;
+            Self::add_exception(nursery, error, Some("child task"), Source::Nursery, Some(label))?;
         }
         drop(removed);
         Self::check_finished(nursery)

@@ -12,9 +12,10 @@ use crate::interop::cell::{LoopCell, LoopValue};
 use crate::interop::errors;
 use crate::interop::gc::{gc_fields, Trace};
 use crate::interop::imports;
+use crate::interop::pool::{self, pooled};
 use crate::kernel::Slab;
 use crate::task::{park, receive, AbortOutcome, Interruption, Plan, Task};
-use crate::trap::{Awaitable, NewAwaitable, Leaf, Poll, Request};
+use crate::trap::{Awaitable, Leaf, NewAwaitable, Poll, Request};
 
 /// The asynchronous context manager that :func:`open_nursery` returns.
 #[pyclass(frozen, weakref, module = "trio._core._run", name = "NurseryManager")]
@@ -25,6 +26,14 @@ pub struct NurseryManager {
 }
 
 gc_fields!(NurseryManager: nursery);
+pooled!(NurseryManager);
+
+impl NurseryManager {
+    /// Prepares the class. Call before the first manager is made.
+    pub fn prepare(py: Python<'_>) {
+        pool::install::<Self>(py);
+    }
+}
 
 #[pymethods]
 impl NurseryManager {
@@ -97,10 +106,10 @@ impl NurseryManager {
 ///     ExceptionGroup: with everything that the block and the tasks raised.
 #[pyfunction]
 #[pyo3(signature = (strict_exception_groups = None))]
-pub fn open_nursery(
-    py: Python<'_>,
-    strict_exception_groups: Option<&Bound<'_, PyAny>>,
-) -> PyResult<NurseryManager> {
+pub fn open_nursery<'py>(
+    py: Python<'py>,
+    strict_exception_groups: Option<&Bound<'py, PyAny>>,
+) -> PyResult<Bound<'py, NurseryManager>> {
     let strict = match strict_exception_groups {
         None => current::runner_attribute(py)?.get().options.strict_exception_groups,
         Some(given) => {
@@ -111,7 +120,7 @@ pub fn open_nursery(
             strict
         }
     };
-    Ok(NurseryManager::new(strict))
+    pool::make(py, NurseryManager::new(strict))
 }
 
 struct Enter {

@@ -17,7 +17,9 @@ use crate::interop::imports;
 use crate::interop::numbers::size_or_infinity;
 use crate::kernel::WaitQueue;
 use crate::task::{reschedule, Resume, Task};
-use crate::trap::{join, Attempt, Awaitable, NewAwaitable, Blocking, Immediate, Operation, Place, Poll};
+use crate::trap::{
+    join, Attempt, Awaitable, Blocking, Immediate, NewAwaitable, Operation, Place, Poll,
+};
 
 /// A task that waits for a token, and on whose behalf.
 pub struct Applicant {

@@ -10,7 +10,9 @@ use crate::interop::gc::{gc_fields, Trace};
 use crate::interop::imports;
 use crate::kernel::WaitQueue;
 use crate::task::{receive, Task};
-use crate::trap::{join, poll_checkpoint, wake_all, Awaitable, NewAwaitable, Leaf, Place, Poll, Request};
+use crate::trap::{
+    join, poll_checkpoint, wake_all, Awaitable, Leaf, NewAwaitable, Place, Poll, Request,
+};
 
 /// Something that happens once and that tasks can wait for.
 ///

@@ -18,7 +18,9 @@ use crate::interop::errors::{bare, set_context, BrokenResourceError, WouldBlock}
 use crate::interop::gc::{gc_fields, Trace};
 use crate::interop::imports;
 use crate::task::Task;
-use crate::trap::{join, wake, Attempt, Awaitable, NewAwaitable, Blocking, Immediate, Operation, Poll};
+use crate::trap::{
+    join, wake, Attempt, Awaitable, Blocking, Immediate, NewAwaitable, Operation, Poll,
+};
 
 /// What the two kinds of locks have in common, which is all.
 #[pyclass(frozen, subclass, dict, weakref, module = "trio._sync", name = "_LockImpl")]

@@ -16,7 +16,7 @@ use crate::interop::imports;
 use crate::interop::numbers::Count;
 use crate::kernel::WaitQueue;
 use crate::task::{receive, reschedule, Resume, Task};
-use crate::trap::{join, transfer, wake, Awaitable, NewAwaitable, Leaf, Place, Poll, Request};
+use crate::trap::{join, transfer, wake, Awaitable, Leaf, NewAwaitable, Place, Poll, Request};
 
 /// A first-in, first-out queue of sleeping tasks: the raw material of synchronisation primitives.
 ///

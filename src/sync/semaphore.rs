@@ -13,7 +13,9 @@ use crate::interop::gc::{gc_fields, Trace};
 use crate::interop::imports;
 use crate::kernel::WaitQueue;
 use crate::task::Task;
-use crate::trap::{join, wake, Attempt, Awaitable, NewAwaitable, Blocking, Immediate, Operation, Place, Poll};
+use crate::trap::{
+    join, wake, Attempt, Awaitable, Blocking, Immediate, NewAwaitable, Operation, Place, Poll,
+};
 
 /// A counter that tasks take down and put up again, and that waits rather than go below zero.
 ///

@@ -14,7 +14,7 @@ use crate::interop::gc::{gc_fields, Trace};
 use crate::interop::imports;
 use crate::kernel::WaitQueue;
 use crate::task::Task;
-use crate::trap::{join, wake, Attempt, Awaitable, NewAwaitable, Blocking, Operation, Place};
+use crate::trap::{join, wake, Attempt, Awaitable, Blocking, NewAwaitable, Operation, Place};
 
 /// A queue without limit that is emptied in batches. Deprecated: use ``open_memory_channel(math.inf)``.
 ///

@@ -5,7 +5,7 @@ use pyo3::prelude::*;
 use crate::core::current;
 use crate::kernel::IdleKey;
 use crate::task::{park, receive, AbortOutcome, Interruption, Plan, Task};
-use crate::trap::{Awaitable, NewAwaitable, Leaf, Poll, Request};
+use crate::trap::{Awaitable, Leaf, NewAwaitable, Poll, Request};
 
 struct WaitAllTasksBlocked {
     cushion: f64,

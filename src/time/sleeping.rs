@@ -10,7 +10,7 @@ use pyo3::prelude::*;
 use crate::core::{current, Due};
 use crate::kernel::DeadlineKey;
 use crate::task::{park, pending_cancellation, receive, AbortOutcome, Interruption, Plan, Task};
-use crate::trap::{poll_checkpoint, Awaitable, NewAwaitable, Leaf, Poll, Request};
+use crate::trap::{poll_checkpoint, Awaitable, Leaf, NewAwaitable, Poll, Request};
 
 enum Until {
     Seconds(f64),

@@ -55,11 +55,7 @@ pub fn current_effective_deadline(py: Python<'_>) -> PyResult<f64> {
 ///     ValueError: if ``deadline`` is not a number.
 #[pyfunction]
 #[pyo3(signature = (deadline, *, shield = false))]
-pub fn move_on_at(
-    py: Python<'_>,
-    deadline: f64,
-    shield: bool,
-) -> PyResult<Bound<'_, CancelScope>> {
+pub fn move_on_at(py: Python<'_>, deadline: f64, shield: bool) -> PyResult<Bound<'_, CancelScope>> {
     if deadline.is_nan() {
         return Err(PyValueError::new_err("deadline must not be NaN"));
     }

@@ -2,7 +2,7 @@
 
 use pyo3::prelude::*;
 
-use super::{Awaitable, NewAwaitable, Leaf, Poll, Request};
+use super::{Awaitable, Leaf, NewAwaitable, Poll, Request};
 use crate::core::current;
 use crate::interop::errors::TrioInternalError;
 use crate::interop::imports;

@@ -6,7 +6,7 @@ use crate::core::entry_queue::Call;
 use crate::core::{current, Runner};
 use crate::interop::imports;
 use crate::task::{park, receive, reschedule, AbortOutcome, Interruption, Plan, Resume, Task};
-use crate::trap::{Awaitable, NewAwaitable, Leaf, Poll, Request};
+use crate::trap::{Awaitable, Leaf, NewAwaitable, Poll, Request};
 
 struct WaitForEntryCalls;
 
