@@ -136,7 +136,7 @@ def test_the_second_attempt_uses_the_other_family(
 ) -> None:
     async def main() -> None:
         network = Network({ip: (1, OSError("no")) for ip in given})
-        with pytest.raises(OSError, match="^all attempts"):
+        with pytest.raises(OSError, match=r"^all attempts"):
             await trio.open_tcp_stream("host.example", 80, happy_eyeballs_delay=2)
         assert list(network.started) == tried
 
@@ -157,7 +157,7 @@ def test_all_fail(autojump_clock: trio.testing.MockClock) -> None:
     async def main() -> None:
         errors = [OSError("one"), OSError("two")]
         network = Network({"1.1.1.1": (1, errors[0]), "2.2.2.2": (2, errors[1])})
-        with pytest.raises(OSError, match="^all attempts to connect to host.example:80 failed$") as caught:
+        with pytest.raises(OSError, match=r"^all attempts to connect to host.example:80 failed$") as caught:
             await trio.open_tcp_stream("host.example", 80)
         group: Any = caught.value.__cause__
         assert group.message == "all attempts to connect to host.example:80 failed"
@@ -170,7 +170,7 @@ def test_all_fail(autojump_clock: trio.testing.MockClock) -> None:
 def test_no_addresses() -> None:
     async def main() -> None:
         Network({})
-        with pytest.raises(OSError, match="^no results found for hostname lookup: host.example:80$"):
+        with pytest.raises(OSError, match=r"^no results found for hostname lookup: host.example:80$"):
             await trio.open_tcp_stream("host.example", 80)
         with pytest.raises(OSError, match=r"^no results found for hostname lookup: \[weird:name\]:80$"):
             await trio.open_tcp_stream(b"weird:name", 80)
@@ -242,12 +242,10 @@ def test_a_local_address_that_does_not_fit() -> None:
         async with listener:
             host, port = listener.socket.getsockname()
             for wrong in ("::", "::1", "not an address"):
-                with pytest.raises(OSError, match=f"^all attempts to connect to 127.0.0.1:{port} failed$") as caught:
+                with pytest.raises(OSError, match=rf"^all attempts to connect to 127.0.0.1:{port} failed$") as caught:
                     await trio.open_tcp_stream(host, port, local_address=wrong)
                 [reason] = caught.value.__cause__.exceptions  # type: ignore[union-attr]
-                assert str(reason) == (
-                    f"local_address={wrong!r} is incompatible with remote address ('127.0.0.1', {port})"
-                )
+                assert str(reason) == (f"local_address={wrong!r} is incompatible with remote address ('127.0.0.1', {port})")
             async with await trio.open_tcp_stream(host, port, local_address="127.0.0.2") as stream:
                 assert stream.socket.getsockname()[0] == "127.0.0.2"
             async with await trio.open_tcp_stream(host, port, local_address="0.0.0.0"):
@@ -262,7 +260,7 @@ def test_a_local_address_that_does_not_fit() -> None:
 @pytest.mark.parametrize("host", [None, 5, bytearray(b"127.0.0.1")])
 def test_bad_hosts(host: Any) -> None:
     async def main() -> None:
-        with pytest.raises(ValueError, match="^host must be str or bytes, not "):
+        with pytest.raises(ValueError, match=r"^host must be str or bytes, not "):
             await trio.open_tcp_stream(host, 80)
 
     trio.run(main)
@@ -271,7 +269,7 @@ def test_bad_hosts(host: Any) -> None:
 @pytest.mark.parametrize("port", [None, "http", b"80", 80.0])
 def test_bad_ports(port: Any) -> None:
     async def main() -> None:
-        with pytest.raises(TypeError, match="^port must be int, not "):
+        with pytest.raises(TypeError, match=r"^port must be int, not "):
             await trio.open_tcp_stream("127.0.0.1", port)
 
     trio.run(main)
@@ -281,7 +279,7 @@ def test_refused() -> None:
     async def main() -> None:
         with trio.socket.socket() as unused:
             await unused.bind(("127.0.0.1", 0))
-            with pytest.raises(OSError, match="^all attempts to connect to 127.0.0.1:") as caught:
+            with pytest.raises(OSError, match=r"^all attempts to connect to 127.0.0.1:") as caught:
                 await trio.open_tcp_stream(*unused.getsockname())
             [reason] = caught.value.__cause__.exceptions  # type: ignore[union-attr]
             assert isinstance(reason, ConnectionRefusedError)
@@ -300,7 +298,7 @@ def test_nothing_stays_open() -> None:
                 assert await server.receive_some() == b"ping"
         await listener.aclose()
         for _ in range(5):
-            with pytest.raises(OSError, match="^all attempts"):
+            with pytest.raises(OSError, match=r"^all attempts"):
                 await trio.open_tcp_stream(*address)
         assert len(os.listdir("/proc/self/fd")) == before - 1
 

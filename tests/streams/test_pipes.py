@@ -14,7 +14,6 @@ import trio
 from trio.lowlevel import FdStream
 from trio.testing import assert_checkpoints, check_one_way_stream, wait_all_tasks_blocked
 
-
 OURS = "rust" in trio.__version__
 
 
@@ -55,7 +54,7 @@ def test_conformance() -> None:
 
 @pytest.mark.parametrize("bad", [None, "0", 1.0])
 def test_arguments(bad: Any) -> None:
-    with pytest.raises(TypeError, match="^file descriptor must be an int$"):
+    with pytest.raises(TypeError, match=r"^file descriptor must be an int$"):
         FdStream(bad)
 
 
@@ -125,7 +124,7 @@ def test_the_size_of_a_receive() -> None:
         write, read = make_pipe()
         async with write, read:
             for bad, error in ((0, ValueError), (-1, ValueError), (1.5, TypeError), ("1", TypeError)):
-                with pytest.raises(error, match="^max_bytes must be integer >= 1$"):
+                with pytest.raises(error, match=r"^max_bytes must be integer >= 1$"):
                     await read.receive_some(bad)  # type: ignore[arg-type]
             await write.send_all(b"abc")
             assert await read.receive_some(1) == b"a"
@@ -162,7 +161,7 @@ def test_a_closed_stream(operation: Callable[[FdStream], Awaitable[object]]) -> 
         for stream in (write, read):
             stream.close()
             stream.close()
-            with pytest.raises(trio.ClosedResourceError, match="^file was already closed$"):
+            with pytest.raises(trio.ClosedResourceError, match=r"^file was already closed$"):
                 await operation(stream)
             with assert_checkpoints():
                 await stream.aclose()
@@ -201,7 +200,7 @@ def test_one_task_per_direction() -> None:
             nursery.start_soon(read.receive_some)
             await wait_all_tasks_blocked()
             for size in (1, 0):
-                with pytest.raises(trio.BusyResourceError, match="^another task is using this stream for receive$"):
+                with pytest.raises(trio.BusyResourceError, match=r"^another task is using this stream for receive$"):
                     await read.receive_some(size)
             nursery.cancel_scope.cancel()
         write, read = make_pipe()
@@ -210,7 +209,7 @@ def test_one_task_per_direction() -> None:
             nursery.start_soon(write.wait_send_all_might_not_block)
             await wait_all_tasks_blocked()
             for operation in (lambda: write.send_all(b""), write.wait_send_all_might_not_block):
-                with pytest.raises(trio.BusyResourceError, match="^another task is using this stream for send$"):
+                with pytest.raises(trio.BusyResourceError, match=r"^another task is using this stream for send$"):
                     await operation()
             nursery.cancel_scope.cancel()
 

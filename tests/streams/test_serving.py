@@ -90,9 +90,9 @@ def test_the_families_have_sockets_of_their_own() -> None:
 @pytest.mark.parametrize("port", [None, "80", b"80", 80.0])
 def test_bad_ports(port: Any) -> None:
     async def main() -> None:
-        with pytest.raises(TypeError, match="^port must be an int not "):
+        with pytest.raises(TypeError, match=r"^port must be an int not "):
             await trio.open_tcp_listeners(port)
-        with pytest.raises(TypeError, match="^port must be an int not "):
+        with pytest.raises(TypeError, match=r"^port must be an int not "):
             await trio.serve_tcp(None, port)  # type: ignore[arg-type]
 
     trio.run(main)
@@ -101,7 +101,7 @@ def test_bad_ports(port: Any) -> None:
 @pytest.mark.parametrize("backlog", [1.5, "1", float("inf")])
 def test_bad_backlogs(backlog: Any) -> None:
     async def main() -> None:
-        with pytest.raises(TypeError, match=f"^backlog must be an int or None, not {backlog!r}$"):
+        with pytest.raises(TypeError, match=rf"^backlog must be an int or None, not {backlog!r}$"):
             await trio.open_tcp_listeners(0, backlog=backlog)
 
     trio.run(main)
@@ -286,9 +286,7 @@ def test_handlers_can_live_elsewhere() -> None:
         listener = Listener()
         async with trio.open_nursery() as handlers:
             async with trio.open_nursery() as nursery:
-                returned = await nursery.start(
-                    partial(trio.serve_listeners, handler, [listener], handler_nursery=handlers)
-                )
+                returned = await nursery.start(partial(trio.serve_listeners, handler, [listener], handler_nursery=handlers))
                 assert returned == [listener]
                 client, server = memory_stream_pair()
                 await listener.put.send(server)
@@ -303,9 +301,7 @@ def test_handlers_can_live_elsewhere() -> None:
 
 
 @pytest.mark.parametrize("code", [errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBUFS])
-def test_a_shortage_is_waited_out(
-    code: int, autojump_clock: trio.testing.MockClock, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_a_shortage_is_waited_out(code: int, autojump_clock: trio.testing.MockClock, caplog: pytest.LogCaptureFixture) -> None:
     async def main() -> None:
         listener = Listener()
         shortage = OSError(code, "shortage")
@@ -317,9 +313,7 @@ def test_a_shortage_is_waited_out(
         assert trio.current_time() == pytest.approx(0.2)
         first, _ = [record for record in caplog.records if record.name == "trio.serve_listeners"]
         assert first.levelno == logging.ERROR
-        assert first.getMessage() == (
-            f"accept returned {errno.errorcode[code]} ({os.strerror(code)}); retrying in 0.1 seconds"
-        )
+        assert first.getMessage() == (f"accept returned {errno.errorcode[code]} ({os.strerror(code)}); retrying in 0.1 seconds")
         assert first.exc_info is not None
         assert first.exc_info[1] is shortage
 

@@ -89,14 +89,14 @@ def test_arguments() -> None:
     async def main() -> None:
         with stdlib_socket.socket() as plain:
             for cls in (trio.SocketStream, trio.SocketListener):
-                with pytest.raises(TypeError, match=f"^{cls.__name__} requires a Trio socket object$"):
+                with pytest.raises(TypeError, match=rf"^{cls.__name__} requires a Trio socket object$"):
                     cls(plain)  # type: ignore[arg-type]
         with trio.socket.socket(type=trio.socket.SOCK_DGRAM) as datagrams:
             for cls in (trio.SocketStream, trio.SocketListener):
-                with pytest.raises(ValueError, match=f"^{cls.__name__} requires a SOCK_STREAM socket$"):
+                with pytest.raises(ValueError, match=rf"^{cls.__name__} requires a SOCK_STREAM socket$"):
                     cls(datagrams)
         with trio.socket.socket() as idle:
-            with pytest.raises(ValueError, match="^SocketListener requires a listening socket$"):
+            with pytest.raises(ValueError, match=r"^SocketListener requires a listening socket$"):
                 trio.SocketListener(idle)
 
     trio.run(main)
@@ -115,9 +115,11 @@ def test_options() -> None:
             assert client.getsockopt(*nodelay, 4) == struct.pack("i", 0)
             client.setsockopt(*nodelay, struct.pack("i", 1))
             assert client.getsockopt(*nodelay)
-            with pytest.raises(TypeError, match="^invalid value for argument 'value', must not be None when specifying length$"):
+            with pytest.raises(TypeError, match=r"^invalid value for argument 'value', must not be None when specifying length$"):
                 client.setsockopt(*nodelay, None)  # type: ignore[call-overload]
-            with pytest.raises(TypeError, match="^invalid value for argument 'value': b'x', must be None when specifying optlen$"):
+            with pytest.raises(
+                TypeError, match=r"^invalid value for argument 'value': b'x', must be None when specifying optlen$"
+            ):
                 client.setsockopt(*nodelay, b"x", 4)  # type: ignore[call-overload]
 
     trio.run(main)
@@ -218,7 +220,7 @@ def test_the_size_of_a_receive() -> None:
         left, right = stream_pair()
         async with left, right:
             for bad in (0, -1):
-                with pytest.raises(ValueError, match="^max_bytes must be >= 1$"):
+                with pytest.raises(ValueError, match=r"^max_bytes must be >= 1$"):
                     await right.receive_some(bad)
             with pytest.raises(TypeError):
                 await right.receive_some("1")  # type: ignore[arg-type]
@@ -246,7 +248,7 @@ def test_errors_are_translated(operation: Callable[[trio.SocketStream], Awaitabl
         stream = trio.SocketStream(sock)
         for code in (errno.EBADF, errno.ENOTSOCK):
             sock.error = OSError(code, "gone")
-            with pytest.raises(trio.ClosedResourceError, match="^this socket was already closed$") as closed:
+            with pytest.raises(trio.ClosedResourceError, match=r"^this socket was already closed$") as closed:
                 await operation(stream)
             assert closed.value.__cause__ is None
             assert closed.value.__suppress_context__
@@ -301,7 +303,7 @@ def test_one_sender_at_a_time() -> None:
                     ):
                         with pytest.raises(
                             trio.BusyResourceError,
-                            match="^another task is currently sending data on this SocketStream$",
+                            match=r"^another task is currently sending data on this SocketStream$",
                         ):
                             await operation()
                     nursery.cancel_scope.cancel()
@@ -334,7 +336,7 @@ def test_half_closing() -> None:
             with assert_checkpoints():
                 await left.send_eof()
             for data in (b"x", b""):
-                with pytest.raises(trio.ClosedResourceError, match="^can't send data after sending EOF$"):
+                with pytest.raises(trio.ClosedResourceError, match=r"^can't send data after sending EOF$"):
                     await left.send_all(data)
             assert await right.receive_some() == b"last words"
             assert await right.receive_some() == b""

@@ -42,25 +42,25 @@ def test_each_half_goes_its_way() -> None:
 
 
 def test_eof_is_sent_properly_if_the_sender_can() -> None:
-    class CanEnd(trio.abc.SendStream):
-        log: list[str] = []
+    log: list[str] = []
 
+    class CanEnd(trio.abc.SendStream):
         async def send_all(self, data: object) -> None: ...
 
         async def wait_send_all_might_not_block(self) -> None: ...
 
         async def send_eof(self) -> None:
-            self.log.append("eof")
+            log.append("eof")
 
         async def aclose(self) -> None:
-            self.log.append("close")
+            log.append("close")
 
     async def main() -> None:
         stream = trio.StapledStream(CanEnd(), MemoryReceiveStream())
         await stream.send_eof()
-        assert CanEnd.log == ["eof"]
+        assert log == ["eof"]
         await stream.aclose()
-        assert CanEnd.log == ["eof", "close"]
+        assert log == ["eof", "close"]
 
     trio.run(main)
 
@@ -78,7 +78,7 @@ def test_both_halves_are_closed_even_if_one_fails(broken: set[str]) -> None:
         stream = make()
         stream.send_stream.close_hook = lambda: hook("send")
         stream.receive_stream.close_hook = lambda: hook("receive")
-        with pytest.raises(OSError, match="send|receive"):
+        with pytest.raises(OSError, match=r"send|receive"):
             await stream.aclose()
 
     trio.run(main)
@@ -86,19 +86,19 @@ def test_both_halves_are_closed_even_if_one_fails(broken: set[str]) -> None:
 
 
 def test_forceful_closing_does_not_wait() -> None:
-    class Polite(trio.abc.AsyncResource):
-        seen: list[BaseException] = []
+    seen: list[BaseException] = []
 
+    class Polite(trio.abc.AsyncResource):
         async def aclose(self) -> None:
             try:
                 await trio.sleep_forever()
             except trio.Cancelled as exc:
-                self.seen.append(exc)
+                seen.append(exc)
                 raise
 
     async def main() -> None:
         await trio.aclose_forcefully(Polite())
-        [exc] = Polite.seen
+        [exc] = seen
         assert "aclose_forcefully" in str(exc)
 
         class Failing(Polite):
