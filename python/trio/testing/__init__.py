@@ -60,7 +60,6 @@ else:
                 "0.33.0",
                 issue=3326,
                 instead=f"See https://docs.pytest.org/en/stable/reference/reference.html#{successor}",
-                stacklevel=3,
             )
         from importlib import import_module
 
