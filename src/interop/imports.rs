@@ -25,10 +25,14 @@ imported! {
     as_coroutine => "trio._util", "as_coroutine";
     /// The two private enum members `(SUCCEEDED, FAILED)` of `Abort`.
     abort_members => "trio._core._traps", "ABORT_MEMBERS";
+    /// Wraps a native awaitable in a coroutine.
+    await_native => "trio._core._nursery", "await_native";
     /// The body of `Nursery.start`, an `async def`.
     nursery_start => "trio._core._nursery", "start";
     /// Warns about loose exception groups.
     warn_loose_groups => "trio._core._nursery", "warn_loose_groups";
+    /// Raises the `KeyboardInterrupt` that a task gets.
+    raise_interrupt => "trio._core._ki", "raise_interrupt";
     /// Walks the frames that a coroutine is suspended in.
     await_frames => "trio._core._introspection", "await_frames";
     /// Ends the run with an error from a call from outside.

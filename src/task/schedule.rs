@@ -12,6 +12,7 @@ use crate::core::instruments::Hook;
 use crate::core::Reason;
 use crate::interop::errors::raised_here;
 use crate::interop::gc::Trace;
+use crate::interop::imports;
 
 /// What a task is resumed with.
 #[derive(Default)]
@@ -54,7 +55,10 @@ impl Interruption {
         match self {
             Self::Cancelled(Some(reason)) => reason.to_error(py),
             Self::Cancelled(None) => Reason::plain(crate::core::Source::Unknown).to_error(py),
-            Self::Keyboard => PyKeyboardInterrupt::new_err(()),
+            // Raised in Python, so that the traceback says that it was delivered by the run.
+            Self::Keyboard => imports::raise_interrupt(py)
+                .and_then(|raise| raise.call0())
+                .map_or_else(|error| error, |_| PyKeyboardInterrupt::new_err(())),
         }
     }
 }

@@ -19,6 +19,7 @@ import warnings
 from weakref import WeakSet
 
 from .._native import CancelScope, RunFinishedError, checkpoint, spawn_in_nursery
+from ._run_context import GLOBAL_RUN_CONTEXT
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -54,8 +55,6 @@ class AsyncGenerators:
         sys.set_asyncgen_hooks(*self._previous)
 
     def _first_iterated(self, agen: Agen) -> None:
-        from ._run import GLOBAL_RUN_CONTEXT
-
         if hasattr(GLOBAL_RUN_CONTEXT, "task"):
             self.alive.add(agen)
             return

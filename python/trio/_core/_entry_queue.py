@@ -11,6 +11,7 @@ from .._native import (
     spawn_in_nursery,
     wait_for_entry_calls,
 )
+from ._run_context import GLOBAL_RUN_CONTEXT
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -42,8 +43,6 @@ async def _raise(error: BaseException) -> NoReturn:
 
 def crash_run(error: BaseException) -> None:
     """End the run with the error that a queued call has raised."""
-    from ._run import GLOBAL_RUN_CONTEXT
-
     runner = GLOBAL_RUN_CONTEXT.runner
     nursery: Nursery = runner.system_nursery
     if nursery._closed:

@@ -27,11 +27,13 @@ from __future__ import annotations
 import sys
 import weakref
 
+from ._run_context import GLOBAL_RUN_CONTEXT
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import types
     from collections.abc import Callable
-    from typing import Protocol, TypeVar
+    from typing import NoReturn, Protocol, TypeVar
 
     class _SupportsCode(Protocol):
         __code__: types.CodeType
@@ -93,10 +95,7 @@ _CODE_PROTECTION = WeakKeyIdentityDictionary()
 
 def ki_protection_enabled(frame: types.FrameType | None) -> bool:
     """Whether a `KeyboardInterrupt` must not be raised while ``frame`` is the innermost one of this thread."""
-    from ._run import GLOBAL_RUN_CONTEXT
-
     task = getattr(GLOBAL_RUN_CONTEXT, "task", None)
-    task_frame = None if task is None else task.coro.cr_frame
     while frame is not None:
         code = frame.f_code
         marked = _CODE_PROTECTION.get(code)
@@ -104,8 +103,9 @@ def ki_protection_enabled(frame: types.FrameType | None) -> bool:
             return marked
         if code.co_name == "__del__":
             return True
-        if frame is task_frame:
-            return bool(task._ki_protected)
+        if task is not None and frame is task.coro.cr_frame:
+            protected: bool = task._ki_protected
+            return protected
         frame = frame.f_back
     return True
 
@@ -153,6 +153,12 @@ def disable_ki_protection(f: _T_supports_code, /) -> _T_supports_code:
     belongs to the user. Reference documentation: "Safer KeyboardInterrupt handling" under ``trio.lowlevel``.
     """
     return _mark(f, False)
+
+
+@enable_ki_protection
+def raise_interrupt() -> NoReturn:
+    """Raise the interrupt that the loop hands to the main task. The traceback then ends here and not in the task's ``await``."""
+    raise KeyboardInterrupt
 
 
 class KIHandler:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from .._abc import Generic
 from .._util import NoPublicConstructor, final
+from ._run_context import GLOBAL_RUN_CONTEXT
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,8 +24,6 @@ class _NoValue:
 
 
 def _values() -> dict[RunVar[Any], Any]:
-    from ._run import GLOBAL_RUN_CONTEXT
-
     try:
         return GLOBAL_RUN_CONTEXT.runner._locals
     except AttributeError:
@@ -85,7 +84,7 @@ class RunVar(Generic[T]):
           RuntimeError: outside of a run.
         """
         values = _values()
-        token = RunVarToken._create(self, values.get(self, _NoValue))
+        token: RunVarToken[T] = RunVarToken._create(self, values.get(self, _NoValue))
         values[self] = value
         return token
 

@@ -13,6 +13,7 @@ from math import inf
 from .._abc import Clock
 from .._native import run_statistics
 from .._util import final
+from ._run_context import GLOBAL_RUN_CONTEXT
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -68,16 +69,12 @@ class MockClock(Clock):
 
     def _tell_run(self) -> None:
         """Let the run that uses this clock know the threshold."""
-        from ._run import GLOBAL_RUN_CONTEXT
-
         runner = getattr(GLOBAL_RUN_CONTEXT, "runner", None)
         if runner is not None and runner.clock is self:
             runner.clock_autojump_threshold = self._autojump_threshold
 
     def _autojump(self) -> None:
         """Called by the run when everybody has been blocked for the threshold."""
-        from ._run import GLOBAL_RUN_CONTEXT
-
         seconds = run_statistics(GLOBAL_RUN_CONTEXT.runner)[2]
         if 0 < seconds < inf:
             self.jump(seconds)

@@ -18,7 +18,6 @@ Names with an underscore that look unused are used: by test frameworks (`_r`, `_
 from __future__ import annotations
 
 import random
-import threading
 from contextvars import copy_context
 
 from .. import _native
@@ -41,6 +40,7 @@ from ._asyncgens import AsyncGenerators
 from ._entry_queue import work_off_calls
 from ._ki import KIHandler, enable_ki_protection
 from ._nursery import TaskStatus as _TaskStatus, warn_loose_groups
+from ._run_context import GLOBAL_RUN_CONTEXT as GLOBAL_RUN_CONTEXT
 from ._statistics import EpollStatistics, RunStatistics
 from ._wakeup_socketpair import WakeupSocketpair
 
@@ -48,11 +48,15 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     import contextvars
     from collections.abc import Awaitable, Callable, Sequence
-    from typing import Any
+    from typing import Any, TypeVar
 
     import outcome
+    from typing_extensions import TypeVarTuple, Unpack
 
     from .._abc import Clock, Instrument
+
+    RetT = TypeVar("RetT")
+    PosArgsT = TypeVarTuple("PosArgsT")
 
 _r = random.Random()
 # Switched on by test frameworks: batches are then shuffled by `_r` from a defined order.
@@ -65,37 +69,6 @@ DEADLINE_HEAP_MIN_PRUNE_THRESHOLD = 1000
 def _count_context_run_tb_frames() -> int:
     """How many frames the loop leaves at the top of a task's tracebacks: none, it is native."""
     return 0
-
-
-class RunContext(threading.local):
-    """What run and task this thread is in: `runner` while a run is active, `task` while a task's step is under way.
-
-    The instance dictionary is the truth: programs that nest runs on one thread copy, clear and restore it. It holds the
-    runner only, because the runner knows its current task.
-    """
-
-    runner: Runner
-
-    @property
-    def task(self) -> Task:
-        try:
-            task = self.runner._current_task
-        except AttributeError:
-            task = None
-        if task is None:
-            raise AttributeError("'RunContext' object has no attribute 'task'")
-        return task
-
-    @task.setter
-    def task(self, task: Task) -> None:
-        self.runner._current_task = task
-
-    @task.deleter
-    def task(self) -> None:
-        self.runner._current_task = None
-
-
-GLOBAL_RUN_CONTEXT = RunContext()
 
 
 class _LiveRun:
@@ -182,13 +155,13 @@ def _begin(
 
 @enable_ki_protection
 def run(
-    async_fn: Callable[..., Awaitable[Any]],
-    *args: Any,
+    async_fn: Callable[[Unpack[PosArgsT]], Awaitable[RetT]],
+    *args: Unpack[PosArgsT],
     clock: Clock | None = None,
     instruments: Sequence[Instrument] = (),
     restrict_keyboard_interrupt_to_checkpoints: bool = False,
     strict_exception_groups: bool = True,
-) -> Any:
+) -> RetT:
     """Run an async function, and everything that it starts, to the end.
 
     Args:
@@ -228,17 +201,17 @@ def run(
     try:
         if hasattr(main_outcome, "error"):
             raise main_outcome.error
-        return main_outcome.value
+        return main_outcome.value  # type: ignore[attr-defined,no-any-return]
     finally:
         # The exception's traceback refers to this frame.
         del live, main_outcome
 
 
 def start_guest_run(
-    async_fn: Callable[..., Awaitable[Any]],
-    *args: Any,
+    async_fn: Callable[..., Awaitable[RetT]],
+    *args: object,
     run_sync_soon_threadsafe: Callable[[Callable[[], object]], object],
-    done_callback: Callable[[outcome.Outcome[Any]], object],
+    done_callback: Callable[[outcome.Outcome[RetT]], object],
     run_sync_soon_not_threadsafe: Callable[[Callable[[], object]], object] | None = None,
     host_uses_signal_set_wakeup_fd: bool = False,
     clock: Clock | None = None,
@@ -274,8 +247,8 @@ def start_guest_run(
 
 
 def spawn_system_task(
-    async_fn: Callable[..., Awaitable[object]],
-    *args: Any,
+    async_fn: Callable[[Unpack[PosArgsT]], Awaitable[object]],
+    *args: Unpack[PosArgsT],
     name: object = None,
     context: contextvars.Context | None = None,
 ) -> Task:
