@@ -18,12 +18,14 @@ import os
 
 from . import _core
 from ._abc import Stream
+from ._core._run import TheIOManager
 from ._util import ConflictDetector, final
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import NoReturn
 
+_io = TheIOManager()  # waits through methods that can be replaced, to get in between a wake-up and what follows it
 _DEFAULT_RECEIVE_SIZE = 64 * 1024  # bytes; also what a pipe holds on Linux, see pipe(7)
 
 
@@ -91,7 +93,7 @@ class FdStream(Stream):
                         try:
                             sent += os.write(self._fd, rest)
                         except BlockingIOError:
-                            await _core.wait_writable(self._fd)
+                            await _io.wait_writable(self._fd)
                         except OSError as exc:
                             _raise_stream_error(exc)
 
@@ -100,7 +102,7 @@ class FdStream(Stream):
         with self._sending:
             self._check_open()
             try:
-                await _core.wait_writable(self._fd)
+                await _io.wait_writable(self._fd)
             except BrokenPipeError as exc:
                 raise _core.BrokenResourceError from exc
 
@@ -121,7 +123,7 @@ class FdStream(Stream):
                 try:
                     return os.read(self._fd, max_bytes)
                 except BlockingIOError:
-                    await _core.wait_readable(self._fd)
+                    await _io.wait_readable(self._fd)
                 except OSError as exc:
                     _raise_stream_error(exc)
 
