@@ -10,20 +10,19 @@ task to sleep.  Everything the two sides share about that call is in one `_Call`
       wakes, serves, sleeps  <-------          |  from_thread.run, run_sync: any number of messages
       wakes, returns         <-------          deliver: an outcome
 
-**Out of a thread.**  `from_thread_run` and `from_thread_run_sync` wrap a function into a message and block until it has been
-answered.  Who serves it depends on whether the task that started the thread can be relied on:
+**Out of a thread.**  `from_thread_run` and `from_thread_run_sync` wrap a function into a message, `Run` or `RunSync`, and block
+until it has been answered.  Who serves it depends on whether the task that started the thread can be relied on:
 
 * it sleeps in `to_thread_run_sync` and cannot leave before the thread does: the task itself serves the message, so that the
-  function sees its cancel scopes and is the same `current_task`;
+  function sees its cancel scopes and is in the same `current_task`;
 * a token was given, or the task may abandon the thread: the loop's entry queue serves it, in a system task if the function
   is asynchronous.
 
-Both ways into the loop go through `TrioToken.run_sync_soon`, which is the only thing here that threads call at the same time.
-A `_Call` is written by one side at a time: ``mail`` and ``task`` only in the loop's thread, ``raise_cancel`` there as well and
-read by the worker.  A thread has at most one request under way, because it waits for the answer.
+Everything that a thread has to tell the loop goes through `TrioToken.run_sync_soon`.  A `_Call` is only written in the loop's
+thread; the worker reads ``raise_cancel``.  A thread has at most one message under way, because it waits for the answer.
 
-Invariant: the limiter's token is given back exactly once, in the loop's thread, and not before the thread has finished, however the
-task fared.
+Invariant: the limiter's token is given back exactly once, in the loop's thread, and not before the thread has finished,
+however the task fared.
 """
 
 from __future__ import annotations
@@ -44,7 +43,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
     from contextvars import Context
-    from typing import Any, NoReturn, TypeVar
+    from typing import Any, TypeVar
 
     from outcome import Outcome
     from typing_extensions import TypeVarTuple, Unpack
@@ -80,6 +79,13 @@ class _RunThreads:
         self.active = 0  # calls of to_thread_run_sync that wait for their thread
         self.all_completed: Event | None = None  # set, and forgotten, when active drops to zero
         self.library_cvar = current_async_library_cvar
+
+    def context_for_thread(self) -> Context:
+        """A copy of the current context in which no async library is running."""
+        context = copy_context()
+        if context.get(self.library_cvar) is not None:
+            context.run(self.library_cvar.set, None)
+        return context
 
     def finish_one(self) -> None:
         self.active -= 1
@@ -135,6 +141,15 @@ async def wait_all_threads_completed() -> None:
         await threads.all_completed.wait()
 
 
+def _not_a_coroutine(result: RetT, fn: object, expected: str) -> RetT:
+    """Pass on what ``fn`` has returned, unless that shows that ``fn`` is an async function."""
+    if isinstance(result, CoroutineType):
+        result.close()
+        name = getattr(fn, "__qualname__", fn)
+        raise TypeError(f"Trio expected a {expected} function, but {name!r} appears to be asynchronous")
+    return result
+
+
 # ---- out of a thread ----
 
 
@@ -180,12 +195,7 @@ class RunSync(_Message):
 
     @disable_ki_protection
     def unprotected_fn(self) -> Any:
-        result = self.fn(*self.args)
-        if isinstance(result, CoroutineType):
-            result.close()
-            name = getattr(self.fn, "__qualname__", self.fn)
-            raise TypeError(f"Trio expected a synchronous function, but {name!r} appears to be asynchronous")
-        return result
+        return _not_a_coroutine(self.fn(*self.args), self.fn, "synchronous")
 
     def run_sync(self) -> None:
         """Call the function here and now."""
@@ -242,22 +252,19 @@ class Run(_Message):
             self.answered.release()
 
 
-def _send_message_to_trio(trio_token: TrioToken | None, message_to_trio: _Message) -> Any:
+def _send_message_to_trio(trio_token: TrioToken | None, message_to_trio: Run | RunSync) -> Any:
     call = _worker_data.call
-    if trio_token is not None:
-        if not isinstance(trio_token, _core.TrioToken):
-            raise RuntimeError("Passed kwarg trio_token is not of type TrioToken")
-    elif call is None:
+    if trio_token is not None and not isinstance(trio_token, _core.TrioToken):
+        raise RuntimeError("Passed kwarg trio_token is not of type TrioToken")
+    if trio_token is None and call is None:
         raise RuntimeError("this thread wasn't created by Trio, pass kwarg trio_token=...")
     if _core.in_trio_task():
         raise RuntimeError("this is a blocking function; call it from a thread")
 
-    if trio_token is not None:
+    if trio_token is None and call is not None:
+        call.send(message_to_trio)
+    elif trio_token is not None:
         trio_token.run_sync_soon(message_to_trio.serve_in_loop)
-    elif call.abandonable:
-        call.token.run_sync_soon(message_to_trio.serve_in_loop)
-    else:
-        call.token.run_sync_soon(call.post, message_to_trio)
     return message_to_trio.wait()
 
 
@@ -374,6 +381,19 @@ class _Call:
             return False
         return True
 
+    async def serve(self) -> Outcome[Any]:
+        """The task's part while the thread runs: serve its messages until it has finished."""
+        while True:
+            await _core.wait_task_rescheduled(self.abort)
+            mail, self.mail = self.mail, None
+            if isinstance(mail, RunSync):
+                mail.run_sync()
+            elif isinstance(mail, Run):
+                await mail.run()
+            else:
+                assert mail is not None
+                return mail
+
     def abort(self, raise_cancel: RaiseCancelT) -> Abort:
         """The task is cancelled while it sleeps."""
         self.raise_cancel = raise_cancel
@@ -387,6 +407,13 @@ class _Call:
         assert self.task is not None
         self.mail = mail
         _core.reschedule(self.task)
+
+    def send(self, message: Run | RunSync) -> None:
+        """The thread has a message, in that thread."""
+        if self.abandonable:
+            self.token.run_sync_soon(message.serve_in_loop)
+        else:
+            self.token.run_sync_soon(self.post, message)
 
     def finish(self, result: Outcome[Any]) -> None:
         """The thread has finished, in the loop's thread."""
@@ -420,8 +447,8 @@ async def to_thread_run_sync(
 
     * ``thread_name``: the name of the thread meanwhile; by default made of the names of the function and the current task.
     * ``abandon_on_cancel``: what to do when this call is cancelled. By default, nothing until the thread finishes;
-      the function can look with `trio.from_thread.check_cancelled`. If true, `trio.Cancelled` is raised at once and the thread goes
-      on unattended; its result or exception will be thrown away.
+      the function can look with `trio.from_thread.check_cancelled`. If true, `trio.Cancelled` is raised at once and the
+      thread goes on unattended; its result or exception will be thrown away.
     * ``limiter``: an object with ``acquire_on_behalf_of`` and ``release_on_behalf_of`` methods, usually a
       `trio.CapacityLimiter`; by default that of `current_default_thread_limiter`. One token is held from before the thread
       starts until it has finished, abandoned or not.
@@ -441,21 +468,14 @@ async def to_thread_run_sync(
     if thread_name is None:
         thread_name = f"{getattr(sync_fn, '__name__', None)} from {task.name}"
     call = _Call(task, threads.token, threads.limiter if limiter is None else limiter, abandonable)
-    context = copy_context()
-    if context.get(threads.library_cvar) is not None:
-        context.run(threads.library_cvar.set, None)
+    context = threads.context_for_thread()
 
     def worker_fn() -> RetT:
         _worker_data.call = call
         try:
-            result = sync_fn(*args)
+            return _not_a_coroutine(sync_fn(*args), sync_fn, "sync")
         finally:
             _worker_data.call = None
-        if isinstance(result, CoroutineType):
-            result.close()
-            name = getattr(sync_fn, "__qualname__", sync_fn)
-            raise TypeError(f"Trio expected a sync function, but {name!r} appears to be asynchronous")
-        return result
 
     if not call.borrow_nowait():
         await call.limiter.acquire_on_behalf_of(call.borrower)
@@ -466,19 +486,11 @@ async def to_thread_run_sync(
         raise
     threads.active += 1
     try:
-        while True:
-            await _core.wait_task_rescheduled(call.abort)
-            mail, call.mail = call.mail, None
-            if isinstance(mail, RunSync):
-                mail.run_sync()
-            elif isinstance(mail, Run):
-                await mail.run()
-            else:
-                break
+        result: Outcome[RetT] = await call.serve()
     finally:
         threads.finish_one()
     try:
-        return mail.unwrap()
+        return result.unwrap()
     finally:
-        del mail  # with an exception inside, it and this frame would refer to each other
+        del result  # with an exception inside, it and this frame would refer to each other
         call.limiter.release_on_behalf_of(call.borrower)

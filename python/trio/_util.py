@@ -25,11 +25,15 @@ import trio
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import sys
     from collections.abc import Awaitable, Callable, Mapping
     from types import AsyncGeneratorType, TracebackType
-    from typing import Any, NoReturn, TypeVar, final
+    from typing import Any, NoReturn, TypeVar, final as final
 
     from typing_extensions import TypeVarTuple, Unpack
+
+    if sys.version_info < (3, 11):
+        from exceptiongroup import BaseExceptionGroup
 
     CallT = TypeVar("CallT", bound=Callable[..., Any])
     T = TypeVar("T")

@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 
 import trio
+import trio.testing
 from trio.lowlevel import start_thread_soon
 
 
@@ -208,8 +209,6 @@ def test_refusal_to_start_a_thread_is_reported(monkeypatch: pytest.MonkeyPatch) 
             assert trio.testing.active_thread_count() == 1
             gate.set()
         assert await trio.to_thread.run_sync(int, limiter=limiter) == 0
-
-    import trio.testing
 
     trio.run(main)
 

@@ -171,8 +171,8 @@ def start_thread_soon(
     """Run ``deliver(outcome.capture(fn))`` in a worker thread.
 
     Generally ``fn`` does some blocking work and ``deliver`` passes the result to whoever waits for it. Both are called in the
-    worker; by the time ``deliver`` is called, the thread counts as idle, and a job that is started from there or in response to it
-    may reuse the thread. An exception from ``fn`` ends up in the `outcome.Error`; one from ``deliver`` has nowhere to go and is
+    worker; by the time ``deliver`` is called, the thread counts as idle, and a job that is started from there or in response
+    may reuse it. An exception from ``fn`` ends up in the `outcome.Error`; one from ``deliver`` has nowhere to go and is
     printed to standard error.
 
     This is a low-level function that knows nothing of cancellation, capacity limits and context variables, and
