@@ -214,7 +214,7 @@ def test_the_winner_is_closed_if_no_stream_comes_of_it() -> None:
             sock.option_error = Oops()
             return sock
 
-        network.socket = poisoned  # type: ignore[method-assign]
+        network.socket = poisoned  # type: ignore[method-assign, assignment]
         with pytest.raises(Oops):
             await trio.open_tcp_stream("host.example", 80)
         network.check_all_closed()

@@ -208,7 +208,11 @@ def test_one_task_per_direction() -> None:
         async with write, read, trio.open_nursery() as nursery:
             nursery.start_soon(write.wait_send_all_might_not_block)
             await wait_all_tasks_blocked()
-            for operation in (lambda: write.send_all(b""), write.wait_send_all_might_not_block):
+            operations: list[Callable[[], Awaitable[object]]] = [
+                lambda: write.send_all(b""),
+                write.wait_send_all_might_not_block,
+            ]
+            for operation in operations:
                 with pytest.raises(trio.BusyResourceError, match=r"^another task is using this stream for send$"):
                     await operation()
             nursery.cancel_scope.cancel()

@@ -6,6 +6,7 @@ import errno
 import logging
 import os
 import socket as stdlib_socket
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -137,7 +138,7 @@ class FakeSocket(trio.socket.SocketType):
 
 
 class FakeNetwork(trio.abc.SocketFactory, trio.abc.HostnameResolver):
-    def __init__(self, families: list[int], unsupported: dict[int, int], poison: str | None = None) -> None:
+    def __init__(self, families: Sequence[int], unsupported: Mapping[int, int], poison: str | None = None) -> None:
         self.families = families
         self.unsupported = unsupported
         self.poison = poison
@@ -259,10 +260,10 @@ def test_connections_are_closed_forcefully() -> None:
             await trio.lowlevel.checkpoint()
 
     async def handler(stream: Stream) -> None:
-        task = trio.lowlevel.current_task()
+        coro: Any = trio.lowlevel.current_task().coro
         # What monitors rely on: a real coroutine whose frame shows both arguments.
-        assert task.coro.cr_frame.f_locals == {"stream": stream, "handler": handler}
-        assert task.coro.cr_code.co_name == "_run_handler"
+        assert coro.cr_frame.f_locals == {"stream": stream, "handler": handler}
+        assert coro.cr_code.co_name == "_run_handler"
         raise KeyError
 
     async def main() -> None:

@@ -287,6 +287,12 @@ def test_one_sender_at_a_time() -> None:
         left, right = stream_pair()
         async with left, right:
             await fill_up(left)
+            operations: list[Callable[[], Awaitable[object]]] = [
+                lambda: left.send_all(b""),
+                lambda: left.send_all(b"x"),
+                left.wait_send_all_might_not_block,
+                left.send_eof,
+            ]
             blockers: list[Callable[[], Awaitable[object]]] = [
                 lambda: left.send_all(bytes(BIG)),
                 left.wait_send_all_might_not_block,
@@ -295,12 +301,7 @@ def test_one_sender_at_a_time() -> None:
                 async with trio.open_nursery() as nursery:
                     nursery.start_soon(blocker)
                     await wait_all_tasks_blocked()
-                    for operation in (
-                        lambda: left.send_all(b""),
-                        lambda: left.send_all(b"x"),
-                        left.wait_send_all_might_not_block,
-                        left.send_eof,
-                    ):
+                    for operation in operations:
                         with pytest.raises(
                             trio.BusyResourceError,
                             match=r"^another task is currently sending data on this SocketStream$",

@@ -28,6 +28,8 @@ from trio.testing import (
     wait_all_tasks_blocked,
 )
 
+Operations = tuple[Callable[[], Awaitable[object]], ...]
+
 
 async def blocks(async_fn: Callable[..., Awaitable[object]], *args: object) -> bool:
     """Whether the call is still waiting when nothing else happens; it is cancelled then."""
@@ -247,7 +249,8 @@ def test_a_memory_send_stream() -> None:
         await stream.send_all(b"rest")
         with assert_checkpoints():
             await stream.aclose()
-        for operation in (lambda: stream.send_all(b""), stream.wait_send_all_might_not_block):
+        operations: Operations = (lambda: stream.send_all(b""), stream.wait_send_all_might_not_block)
+        for operation in operations:
             with pytest.raises(trio.ClosedResourceError):
                 await operation()
         assert await stream.get_data() == b"rest"
@@ -345,11 +348,12 @@ def test_the_hooks() -> None:
 def test_one_task_per_stream() -> None:
     async def main() -> None:
         sender = MemorySendStream(trio.sleep_forever, trio.sleep_forever)
-        for operation in (lambda: sender.send_all(b"x"), sender.wait_send_all_might_not_block):
+        operations: Operations = (lambda: sender.send_all(b"x"), sender.wait_send_all_might_not_block)
+        for operation in operations:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(operation)
                 await wait_all_tasks_blocked()
-                for other in (lambda: sender.send_all(b"x"), sender.wait_send_all_might_not_block):
+                for other in operations:
                     with pytest.raises(trio.BusyResourceError, match=r"^another task is using this stream$"):
                         await other()
                 nursery.cancel_scope.cancel()
@@ -509,7 +513,8 @@ def test_lockstep_one_task_per_side() -> None:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(sender.send_all, b"x")
             await wait_all_tasks_blocked()
-            for operation in (lambda: sender.send_all(b"x"), sender.wait_send_all_might_not_block):
+            operations: Operations = (lambda: sender.send_all(b"x"), sender.wait_send_all_might_not_block)
+            for operation in operations:
                 with pytest.raises(trio.BusyResourceError, match=r"^another task is already sending$"):
                     await operation()
             nursery.cancel_scope.cancel()
