@@ -100,12 +100,6 @@ def _raise_all(signums: list[int]) -> None:
             _raise_all(signums[1:])
 
 
-def get_pending_signal_count(rec: AsyncIterator[int]) -> int:
-    """How many different signals wait in a receiver. For tests."""
-    assert isinstance(rec, SignalReceiver)
-    return len(rec._pending)
-
-
 @contextmanager
 def open_signal_receiver(*signals: signal.Signals | int) -> Generator[AsyncIterator[int], None, None]:
     """A context manager for catching signals; inside it, iterate over them with ``async for``::
@@ -133,11 +127,11 @@ def open_signal_receiver(*signals: signal.Signals | int) -> Generator[AsyncItera
         raise RuntimeError(
             "Sorry, open_signal_receiver is only possible when running in Python interpreter's main thread"
         )
-    token = _core.current_trio_token()
     receiver = SignalReceiver()
+    run_sync_soon = _core.current_trio_token().run_sync_soon
 
     def on_signal(signum: int, frame: FrameType | None) -> None:
-        token.run_sync_soon(receiver._add, signum, idempotent=True)
+        run_sync_soon(receiver._add, signum, idempotent=True)
 
     left: list[int] = []
     try:
@@ -148,3 +142,9 @@ def open_signal_receiver(*signals: signal.Signals | int) -> Generator[AsyncItera
                 left = receiver._close()
     finally:
         _raise_all(left)
+
+
+def get_pending_signal_count(rec: AsyncIterator[int]) -> int:
+    """How many different signals wait in a receiver. For tests."""
+    assert isinstance(rec, SignalReceiver)
+    return len(rec._pending)
