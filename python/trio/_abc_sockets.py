@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 class HostnameResolver(ABC):
     """A replacement for the system's name resolution, see :func:`trio.socket.set_custom_hostname_resolver`."""
 
-    __slots__: tuple[()] = ()
+    __slots__ = ()
 
     @abstractmethod
     async def getaddrinfo(
@@ -45,7 +45,7 @@ class HostnameResolver(ABC):
 class SocketFactory(ABC):
     """A replacement for the kernel's sockets, see :func:`trio.socket.set_custom_socket_factory`."""
 
-    __slots__: tuple[()] = ()
+    __slots__ = ()
 
     @abstractmethod
     def socket(

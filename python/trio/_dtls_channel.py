@@ -261,7 +261,7 @@ class DTLSChannel(Channel[bytes], metaclass=NoPublicConstructor):
         with suppress(OSError):
             await self._send_flight(min(self._ciphertext_mtu, self._safe_mtu))
 
-    async def send(self, data: bytes) -> None:
+    async def send(self, data: bytes) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]
         """Encrypt ``data`` and send it as one packet.  A checkpoint.
 
         Performs the handshake first if need be.  As with all of UDP, nobody can tell whether it arrives.

@@ -34,9 +34,7 @@ class _Signature:
         from inspect import Parameter, Signature
 
         kind = Parameter.POSITIONAL_OR_KEYWORD
-        return Signature(
-            [Parameter(name, kind, default=owner._defaults.get(name, Parameter.empty)) for name in owner._fields]
-        )
+        return Signature([Parameter(name, kind, default=owner._defaults.get(name, Parameter.empty)) for name in owner._fields])
 
 
 class Record(metaclass=RecordType):

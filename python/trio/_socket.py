@@ -24,7 +24,7 @@ import select
 import socket as _stdlib_socket
 
 from . import _core, _socket_ops
-from ._socket_interface import AddressFormat, SocketType
+from ._socket_interface import AddressFormat as AddressFormat, SocketType as SocketType
 from ._socket_names import (
     _NUMERIC_ONLY as _NUMERIC_ONLY,
     _GetAddrInfoEntry as _GetAddrInfoEntry,

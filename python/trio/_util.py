@@ -312,4 +312,4 @@ def raise_single_exception_from_group(eg: BaseExceptionGroup[BaseException]) -> 
     try:
         raise_saving_context((survivors or eg.exceptions)[0])
     finally:
-        del eg, exc, survivors
+        del eg, exc, survivors  # pyright: ignore[reportPossiblyUnboundVariable]

@@ -48,7 +48,7 @@ class AsyncGenerators:
     def install(self) -> None:
         """Put our hooks in place of this thread's."""
         self._previous = sys.get_asyncgen_hooks()
-        sys.set_asyncgen_hooks(firstiter=self._first_iterated, finalizer=self._collected)
+        sys.set_asyncgen_hooks(firstiter=self._first_iterated, finalizer=self._collected)  # type: ignore[arg-type]
 
     def uninstall(self) -> None:
         """Put the previous hooks back."""

@@ -44,7 +44,8 @@ async def _raise(error: BaseException) -> NoReturn:
 def crash_run(error: BaseException) -> None:
     """End the run with the error that a queued call has raised."""
     runner = GLOBAL_RUN_CONTEXT.runner
-    nursery: Nursery = runner.system_nursery
-    if nursery._closed:
+    nursery: Nursery | None = runner.system_nursery
+    if nursery is None or nursery._closed:
         nursery = GLOBAL_RUN_CONTEXT.task.parent_nursery
+        assert nursery is not None, "calls are made by a task of the run, and it is not the root"
     spawn_in_nursery(nursery, _raise, (error,), "crash_run", True, runner.system_context.copy())

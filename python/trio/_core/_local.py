@@ -84,9 +84,9 @@ class RunVar(Generic[T]):
           RuntimeError: outside of a run.
         """
         values = _values()
-        token: RunVarToken[T] = RunVarToken._create(self, values.get(self, _NoValue))
+        token = RunVarToken._create(self, values.get(self, _NoValue))
         values[self] = value
-        return token
+        return token  # type: ignore[return-value]  # generic as it is
 
     def reset(self, token: RunVarToken[T]) -> None:
         """Restore what the variable was before the call of `set` that returned ``token``.

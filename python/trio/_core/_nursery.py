@@ -24,7 +24,8 @@ class NurseryType(type):
         return [name for name in super().__dir__() if name != "cancel_scope"]
 
 
-set_nursery_metaclass(NurseryType)
+if type(Nursery) is type:  # the native class stays as it is when the package is imported again
+    set_nursery_metaclass(NurseryType)
 
 
 class TaskStatus:
@@ -88,8 +89,8 @@ async def _start_in_cradle(
     manager = open_nursery(strict_exception_groups=True)
     cradle = await manager.__aenter__()
     error: BaseException | None = None
+    status = TaskStatus(cradle, nursery)
     try:
-        status = TaskStatus(cradle, nursery)
         cradle._spawn_starting(nursery, async_fn, args, status, name)
     except BaseException as exc:
         error = exc
@@ -102,13 +103,18 @@ async def _start_in_cradle(
         if not hasattr(exc, "exceptions"):
             raise
         try:
-            raise_single_exception_from_group(exc)  # type: ignore[arg-type]
+            raise_single_exception_from_group(exc)  # pyright: ignore[reportArgumentType]
         except MultipleExceptionError:
             # Somebody has put more tasks into the cradle.
             raise TrioInternalError("internal error in Trio - please file a bug!") from exc
     finally:
         del error, manager, cradle
     return status
+
+
+async def await_native(awaitable: Awaitable[object]) -> object:
+    """The coroutine of a task whose function is native: tasks have real coroutine objects, which tools can look at."""
+    return await awaitable
 
 
 def warn_loose_groups(what: str, stacklevel: int) -> None:

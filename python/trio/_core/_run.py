@@ -65,7 +65,6 @@ _ALLOW_DETERMINISTIC_SCHEDULING = False
 DEADLINE_HEAP_MIN_PRUNE_THRESHOLD = 1000
 
 
-
 def _count_context_run_tb_frames() -> int:
     """How many frames the loop leaves at the top of a task's tracebacks: none, it is native."""
     return 0
@@ -200,7 +199,7 @@ def run(
     main_outcome = live.runner.main_task_outcome
     try:
         if hasattr(main_outcome, "error"):
-            raise main_outcome.error
+            raise main_outcome.error  # pyright: ignore[reportAttributeAccessIssue]
         return main_outcome.value  # type: ignore[attr-defined,no-any-return]
     finally:
         # The exception's traceback refers to this frame.
@@ -314,6 +313,6 @@ def _hypothesis_plugin_setup() -> None:
     global _ALLOW_DETERMINISTIC_SCHEDULING
     _ALLOW_DETERMINISTIC_SCHEDULING = True
 
-    from hypothesis import register_random
+    from hypothesis import register_random  # pyright: ignore[reportMissingImports]
 
     register_random(_r)

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     RaiseCancelT = Callable[[], NoReturn]
 else:
+
     def __getattr__(name: str) -> object:
         if name == "RaiseCancelT":
             from collections.abc import Callable
@@ -74,7 +75,7 @@ async def wait_task_rescheduled(abort_func: Callable[[RaiseCancelT], Abort]) -> 
     return await wait_for_reschedule(abort_func)
 
 
-async def permanently_detach_coroutine_object(final_outcome: outcome.Outcome[object]) -> Any:
+async def permanently_detach_coroutine_object(final_outcome: outcome.Outcome[object]) -> object:
     """Take the coroutine of this task away from Trio for good.
 
     The task ends with ``final_outcome``; the coroutine object stays suspended, for another loop to go on with. What that
@@ -88,7 +89,7 @@ async def permanently_detach_coroutine_object(final_outcome: outcome.Outcome[obj
     return await _yield(Trap.detach(final_outcome))
 
 
-async def temporarily_detach_coroutine_object(abort_func: Callable[[RaiseCancelT], Abort]) -> Any:
+async def temporarily_detach_coroutine_object(abort_func: Callable[[RaiseCancelT], Abort]) -> object:
     """Lend the coroutine of this task to another loop, until `reattach_detached_coroutine_object` brings it back.
 
     As far as Trio knows, the task sleeps meanwhile. What the other loop sends first is returned.

@@ -95,7 +95,7 @@ async def _while_blocked(
 ) -> None:
     """Start ``blocked``, run ``async_fn`` when it can get no further, and wait until both are done."""
     async with _core.open_nursery() as nursery:
-        nursery.start_soon(*blocked)
+        nursery.start_soon(blocked[0], *blocked[1:])
         await _core.wait_all_tasks_blocked()
         await async_fn(*args)
 
@@ -107,7 +107,7 @@ async def _is_busy_while(
 ) -> None:
     """``async_fn`` raises BusyResourceError as long as ``blocked`` runs, which is cancelled afterwards."""
     async with _core.open_nursery() as nursery:
-        nursery.start_soon(*blocked)
+        nursery.start_soon(blocked[0], *blocked[1:])
         await _core.wait_all_tasks_blocked()
         await _fails(_core.BusyResourceError, async_fn, *args)
         nursery.cancel_scope.cancel()

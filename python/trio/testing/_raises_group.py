@@ -28,9 +28,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from re import Pattern
     from types import TracebackType
-    from typing import Any, NoReturn, TypeVar, Union
+    from typing import Any, NoReturn, Union
 
-    from typing_extensions import TypeAlias, TypeGuard
+    from typing_extensions import TypeAlias, TypeGuard, TypeVar
 
     BaseExcT_co = TypeVar("BaseExcT_co", bound=BaseException, default=BaseException, covariant=True)
     MatchE = TypeVar("MatchE", bound=BaseException, default=BaseException, covariant=True)
@@ -414,7 +414,7 @@ class RaisesGroup(_Matchable[BaseExcT_co]):
                 " use a `Matcher`."
                 " E.g. `Matcher(check=lambda e: isinstance(e, (...)))`"
             )
-        if isinstance(self.expected_exceptions[0], RaisesGroup):
+        if isinstance(self.expected_exceptions[0], RaisesGroup):  # pyright: ignore[reportGeneralTypeIssues]
             raise ValueError(
                 "`allow_unwrapped=True` has no effect when expecting a `RaisesGroup`."
                 " You might want it in the expected `RaisesGroup`, or `flatten_subgroups=True`"
@@ -492,7 +492,7 @@ class RaisesGroup(_Matchable[BaseExcT_co]):
         complaint = f"{type(exception).__name__!r} is not an exception group"
         if len(self.expected_exceptions) > 1:
             return complaint
-        objection = _objection(self.expected_exceptions[0], exception)
+        objection = _objection(self.expected_exceptions[0], exception)  # pyright: ignore[reportGeneralTypeIssues]
         if self.allow_unwrapped:
             return objection
         return complaint if objection else f"{complaint}, but would match with `allow_unwrapped=True`"
