@@ -31,7 +31,7 @@ if type(Nursery) is type:  # the native class stays as it is when the package is
 class TaskStatus:
     """Handed to a function that runs under ``nursery.start``: its way to report that it is ready."""
 
-    __slots__ = ("_cradle", "_called", "_home", "_value")
+    __slots__ = ("_called", "_cradle", "_home", "_value")
 
     def __init__(self, cradle: Nursery, home: Nursery) -> None:
         self._cradle = cradle

@@ -27,6 +27,14 @@ else:
     Breakers = Mapping
 
 
+def _init(self: ParkingLot) -> None:
+    """Make a lot where nobody sleeps."""
+
+
+# A native constructor does not say in which module its class is documented; one written in Python does.
+ParkingLot.__init__ = _init  # type: ignore[method-assign]
+
+
 class ParkingLotStatistics(Record):
     """The state of a `ParkingLot` or a `trio.Semaphore`.
 
