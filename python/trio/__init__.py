@@ -7,6 +7,13 @@ processes, files, sockets) when it is first used, so that ``import trio`` stays 
 
 from __future__ import annotations
 
+from . import _lazy
+from ._channel import (
+    MemoryChannelStatistics as MemoryChannelStatistics,
+    MemoryReceiveChannel as MemoryReceiveChannel,
+    MemorySendChannel as MemorySendChannel,
+    open_memory_channel as open_memory_channel,
+)
 from ._core import (
     TASK_STATUS_IGNORED as TASK_STATUS_IGNORED,
     BrokenResourceError as BrokenResourceError,
@@ -38,12 +45,6 @@ from ._sync import (
     Semaphore as Semaphore,
     StrictFIFOLock as StrictFIFOLock,
 )
-from ._channel import (
-    MemoryChannelStatistics as MemoryChannelStatistics,
-    MemoryReceiveChannel as MemoryReceiveChannel,
-    MemorySendChannel as MemorySendChannel,
-    open_memory_channel as open_memory_channel,
-)
 from ._timeouts import (
     TooSlowError as TooSlowError,
     fail_after as fail_after,
@@ -54,13 +55,12 @@ from ._timeouts import (
     sleep_forever as sleep_forever,
     sleep_until as sleep_until,
 )
-from ._version import __version__ as __version__
-from . import _lazy
 from ._util import fixup_module_metadata
+from ._version import __version__ as __version__
 
 fixup_module_metadata(__name__, globals())
 
-TYPE_CHECKING = bool()  # False, but completion engines cannot know
+TYPE_CHECKING = bool(0)  # False, but completion engines cannot know
 if TYPE_CHECKING:
     from . import (
         abc as abc,

@@ -45,7 +45,7 @@ class MemoryChannelStatistics(Record):
 
 
 @final
-class open_memory_channel(tuple["MemorySendChannel[T]", "MemoryReceiveChannel[T]"]):  # noqa: N801
+class open_memory_channel(tuple["MemorySendChannel[T]", "MemoryReceiveChannel[T]"]):
     """Open a channel: a way to pass objects from task to task, with or without a buffer in between.
 
     It can be told what it carries: ``open_memory_channel[int](0)``. Only type checkers care.

@@ -1,8 +1,8 @@
 """Names of a package that are imported when they are first used.
 
 `install` gives a module a ``__getattr__`` (PEP 562) that fetches a name from the submodule that defines it, and a ``__dir__``
-that lists such names like all others. A fetched name is stored in the module, so this happens once per name. `fetch_all` does it for
-all names at once.
+that lists such names like all others. A fetched name is stored in the module, so this happens once per name. `fetch_all` does it
+for all names at once.
 """
 
 from __future__ import annotations

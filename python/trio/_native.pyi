@@ -4,7 +4,7 @@
 # Native functions that return awaitables are `async def` here, which is what they are to callers.
 
 import types
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Generator, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Generator, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager
 from contextvars import Context
 from typing import Any, Final, Generic, Literal, NoReturn, TypeVar, final

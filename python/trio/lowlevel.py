@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from . import _lazy
 from ._core import (
     Abort as Abort,
     ParkingLot as ParkingLot,
@@ -43,12 +44,11 @@ from ._core import (
     wait_task_rescheduled as wait_task_rescheduled,
     wait_writable as wait_writable,
 )
-from . import _lazy
 from ._util import fixup_module_metadata
 
 fixup_module_metadata(__name__, globals())
 
-TYPE_CHECKING = bool()  # False, but completion engines cannot know
+TYPE_CHECKING = bool(0)  # False, but completion engines cannot know
 if TYPE_CHECKING:
     from ._socket import encode_hostname as encode_hostname
     from ._subprocess import open_process as open_process

@@ -18,7 +18,7 @@ import sys
 import warnings
 from weakref import WeakSet
 
-from .._native import CancelScope, RunFinishedError, checkpoint, spawn_in_nursery
+from .._native import CancelScope, RunFinishedError, spawn_in_nursery
 from ._run_context import GLOBAL_RUN_CONTEXT
 
 TYPE_CHECKING = False
@@ -125,8 +125,8 @@ class AsyncGenerators:
 
 
 async def _let_queued_calls_run(runner: Runner) -> None:
-    from ._traps import Abort, wait_task_rescheduled
     from .._native import current_task, reschedule
+    from ._traps import Abort, wait_task_rescheduled
 
     runner.trio_token.run_sync_soon(reschedule, current_task())
     await wait_task_rescheduled(lambda _: Abort.FAILED)

@@ -22,7 +22,7 @@ from contextvars import copy_context
 
 from .. import _native
 from .._native import (
-    LOOSE_GROUP_NOTE as NONSTRICT_EXCEPTIONGROUP_NOTE,
+    LOOSE_GROUP_NOTE as NONSTRICT_EXCEPTIONGROUP_NOTE,  # noqa: F401
     CancelScope as CancelScope,
     GuestRun,
     Nursery as Nursery,
@@ -39,7 +39,7 @@ from .._native import (
 from ._asyncgens import AsyncGenerators
 from ._entry_queue import work_off_calls
 from ._ki import KIHandler, enable_ki_protection
-from ._nursery import TaskStatus as _TaskStatus, warn_loose_groups
+from ._nursery import TaskStatus as _TaskStatus, warn_loose_groups  # noqa: F401
 from ._run_context import GLOBAL_RUN_CONTEXT as GLOBAL_RUN_CONTEXT
 from ._statistics import EpollStatistics, RunStatistics
 from ._wakeup_socketpair import WakeupSocketpair

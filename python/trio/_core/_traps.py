@@ -26,14 +26,10 @@ else:
 
     def __getattr__(name: str) -> object:
         if name == "RaiseCancelT":
-            from collections.abc import Callable
-            from typing import NoReturn
-
             import typing
 
-            globals()[name] = typing.Callable[[], NoReturn]
-            return globals()[name]
-        raise AttributeError(name)
+            return globals().setdefault(name, typing.Callable[[], typing.NoReturn])
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 class Abort(enum.Enum):
