@@ -13,6 +13,7 @@ use crate::interop::cell::{LoopCell, LoopValue};
 use crate::interop::context::{self, EnteredContext};
 use crate::interop::{coroutine, imports};
 use crate::kernel::NodeId;
+use crate::trap::Awaitable;
 
 /// Everything that a new task needs to know.
 pub struct Birth<'a, 'py> {
@@ -114,6 +115,9 @@ fn call_async<'py>(
     };
     if coroutine::is_native_coroutine(&result) {
         return Ok(result);
+    }
+    if result.is_exact_instance_of::<Awaitable>() {
+        return imports::await_native(py)?.call1((result,));
     }
     imports::as_coroutine(py)?.call1((function, result))
 }
