@@ -20,6 +20,7 @@ reading ends.
 from __future__ import annotations
 
 import ast
+import builtins
 import contextlib
 import inspect
 import sys
@@ -75,6 +76,8 @@ class TrioInteractiveConsole(InteractiveConsole):
 
     def __init__(self, repl_locals: dict[str, object] | None = None) -> None:
         super().__init__(locals=repl_locals)
+        # `exec` would see to it by itself; a function made from bare code does not, before Python 3.10.
+        self.locals.setdefault("__builtins__", builtins)
         self.compile.compiler.flags |= ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
 
     def runcode(self, code: CodeType) -> None:
