@@ -128,6 +128,13 @@ def test_names_end_with_the_job() -> None:
     assert mailbox.get().startswith("Trio thread ")
 
 
+def test_odd_names() -> None:
+    mailbox = Mailbox()
+    for name in ("", "\0", "\udc80", "é" * 40):
+        start_thread_soon(lambda: threading.current_thread().name, mailbox, name)
+        assert mailbox.get() == name
+
+
 def test_thread_does_not_inherit_the_context() -> None:
     variable: contextvars.ContextVar[str] = contextvars.ContextVar("variable", default="unset")
     variable.set("starter's")

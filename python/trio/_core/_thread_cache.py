@@ -71,7 +71,7 @@ def get_os_thread_name_func() -> Callable[[int | None, str], None] | None:
 
     def set_os_thread_name(ident: int | None, name: str) -> None:
         if ident is not None:
-            setname(ident, str(name).encode("ascii", "replace")[:_OS_NAME_BYTES])
+            setname(ident, name.encode("ascii", "replace")[:_OS_NAME_BYTES])
 
     return set_os_thread_name
 
@@ -147,7 +147,8 @@ class ThreadCache:
         name: str | None = None,
     ) -> None:
         """Run a job on the worker that became idle last, or on a new one; see the function of the same name."""
-        job = (fn, deliver, name)
+        # A name that is no string fails here, in the face of the caller, if it fails.
+        job = (fn, deliver, None if name is None else str(name))
         try:
             worker, _ = self._idle_workers.popitem()
         except KeyError:
