@@ -140,6 +140,11 @@ impl EntryQueue {
         self.plain.lock().closed = true;
     }
 
+    /// Closes the way to the poller, which is about to be closed itself.
+    pub fn disconnect(&self) {
+        self.wakeup.close();
+    }
+
     /// The descriptor that wakes the poller when it is written to.
     pub fn wakeup_fd(&self) -> std::os::fd::RawFd {
         self.wakeup.fd()

@@ -20,6 +20,7 @@ use std::time::Duration;
 
 use mio::unix::SourceFd;
 use mio::{Events, Interest, Poll, Registry, Token};
+use parking_lot::Mutex;
 use pyo3::prelude::*;
 use pyo3::{PyTraverseError, PyVisit};
 
@@ -36,25 +37,34 @@ pub enum Direction {
     Write,
 }
 
-/// The sending half of the wake-up socket: makes a poll in progress return.
+/// The sending half of the wake-up socket: makes a poll in progress return. Empty once the run has
+/// ended, although tokens may keep this object.
 pub struct Wakeup {
-    sender: UnixStream,
+    sender: Mutex<Option<UnixStream>>,
 }
 
 impl Wakeup {
     /// Wakes the poller. A full socket buffer means that a wake-up is on its way already.
     pub fn wake(&self) {
+        let sender = self.sender.lock();
+        let Some(mut sender) = sender.as_ref() else { return };
         loop {
-            match (&self.sender).write(&[0]) {
+            match sender.write(&[0]) {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 _ => return,
             }
         }
     }
 
-    /// The descriptor that `signal.set_wakeup_fd` may write to.
+    /// The descriptor that `signal.set_wakeup_fd` may write to; -1 once the run has ended.
     pub fn fd(&self) -> RawFd {
-        self.sender.as_raw_fd()
+        self.sender.lock().as_ref().map_or(-1, AsRawFd::as_raw_fd)
+    }
+
+    /// Closes the socket.
+    pub fn close(&self) {
+        let sender = self.sender.lock().take();
+        drop(sender);
     }
 }
 
@@ -136,7 +146,7 @@ impl Poller {
         registry.register(&mut SourceFd(&receiver.as_raw_fd()), WAKEUP, Interest::READABLE)?;
         let set = Some(Box::new(PollSet { poll, events: Events::with_capacity(EVENTS_PER_POLL) }));
         let poller = Self { set, registry, receiver, table: HashMap::new(), generation: 0 };
-        Ok((poller, Arc::new(Wakeup { sender })))
+        Ok((poller, Arc::new(Wakeup { sender: Mutex::new(Some(sender)) })))
     }
 
     /// Takes the poll set out, to wait with it while the table stays usable.

@@ -174,7 +174,11 @@ pub fn end_run(runner: &Bound<'_, Runner>) -> PyResult<()> {
     if instruments.watch(py, Hook::AfterRun) {
         instruments.notify(py, Hook::AfterRun, &PyTuple::empty(py));
     }
+    run.entry.disconnect();
     drop(run.current.take(py));
     drop((poller, leftovers, calls));
+    // What tasks that outlive the run refer to must not keep each other alive through it.
+    drop((run.init_task.take(py), run.main_task.take(py), run.entry_task.take(py)));
+    drop(run.system_nursery.take(py));
     Ok(())
 }

@@ -41,7 +41,6 @@ from ._entry_queue import work_off_calls
 from ._ki import KIHandler, enable_ki_protection
 from ._nursery import TaskStatus as _TaskStatus, warn_loose_groups  # noqa: F401
 from ._run_context import GLOBAL_RUN_CONTEXT as GLOBAL_RUN_CONTEXT
-from ._statistics import EpollStatistics, RunStatistics
 from ._wakeup_socketpair import WakeupSocketpair
 
 TYPE_CHECKING = False
@@ -54,6 +53,7 @@ if TYPE_CHECKING:
     from typing_extensions import TypeVarTuple, Unpack
 
     from .._abc import Clock, Instrument
+    from ._statistics import RunStatistics
 
     RetT = TypeVar("RetT")
     PosArgsT = TypeVarTuple("PosArgsT")
@@ -105,6 +105,7 @@ class _LiveRun:
         finally:
             self._handler.close()
             self.runner.asyncgens.uninstall()
+            self.runner.asyncgens = None
             GLOBAL_RUN_CONTEXT.__dict__.clear()
             if self.runner.ki_pending:
                 # Ctrl-C came so late that no task could get it.
@@ -278,6 +279,8 @@ def current_statistics() -> RunStatistics:
     Raises:
       RuntimeError: outside of a run.
     """
+    from ._statistics import EpollStatistics, RunStatistics
+
     living, runnable, seconds, readers, writers, calls = _native.run_statistics(_current_runner())
     return RunStatistics(
         tasks_living=living,
