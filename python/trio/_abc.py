@@ -69,6 +69,8 @@ else:
         return getattr(_abc_sockets, name)
 
 
+NO_SLOTS = ()  # one spelling for all the classes below, none of which has instance attributes
+
 # ---- plug points of the runtime ----
 
 
@@ -83,7 +85,7 @@ class Clock(ABC):
     want.
     """
 
-    __slots__ = ()
+    __slots__ = NO_SLOTS
 
     @abstractmethod
     def start_clock(self) -> None:
@@ -117,7 +119,7 @@ class Instrument(ABC):  # noqa: B024 (nothing has to be overridden)
     reference has examples.
     """
 
-    __slots__ = ()
+    __slots__ = NO_SLOTS
 
     def before_run(self) -> None:  # noqa: B027
         """The run is about to start; not even the main task exists."""
@@ -165,7 +167,7 @@ class AsyncResource(ABC):
     `Abstract base classes <https://trio.readthedocs.io/en/stable/reference-io.html#trio.abc.AsyncResource>`__.
     """
 
-    __slots__ = ()
+    __slots__ = NO_SLOTS
 
     @abstractmethod
     async def aclose(self) -> None:
@@ -201,7 +203,7 @@ class SendStream(AsyncResource):
     call sends.
     """
 
-    __slots__ = ()
+    __slots__ = NO_SLOTS
 
     @abstractmethod
     async def send_all(self, data: bytes | bytearray | memoryview) -> None:
@@ -237,7 +239,7 @@ class ReceiveStream(AsyncResource):
     ``async for data in stream`` gives what :meth:`receive_some` returns, and ends where the data ends.
     """
 
-    __slots__ = ()
+    __slots__ = NO_SLOTS
 
     @abstractmethod
     async def receive_some(self, max_bytes: int | None = None) -> bytes | bytearray:
@@ -271,13 +273,13 @@ class Stream(SendStream, ReceiveStream):
     The directions are independent: one task may send while another one receives.  Closing ends both.
     """
 
-    __slots__ = ()
+    __slots__ = NO_SLOTS
 
 
 class HalfCloseableStream(Stream):
     """A byte stream whose sending direction can be ended on its own."""
 
-    __slots__ = ()
+    __slots__ = NO_SLOTS
 
     @abstractmethod
     async def send_eof(self) -> None:
@@ -296,7 +298,7 @@ class HalfCloseableStream(Stream):
 class Listener(AsyncResource, Generic[T_resource]):
     """Waits for peers and gives a resource, usually a :class:`Stream`, for each of them."""
 
-    __slots__ = ()
+    __slots__ = NO_SLOTS
 
     @abstractmethod
     async def accept(self) -> T_resource:
@@ -317,7 +319,7 @@ class SendChannel(AsyncResource, Generic[SendType]):
     tasks may wait in it.
     """
 
-    __slots__ = ()
+    __slots__ = NO_SLOTS
 
     @abstractmethod
     async def send(self, value: SendType) -> None:
@@ -336,7 +338,7 @@ class ReceiveChannel(AsyncResource, Generic[ReceiveType]):
     ``async for value in channel`` takes values until the other end is closed.
     """
 
-    __slots__ = ()
+    __slots__ = NO_SLOTS
 
     @abstractmethod
     async def receive(self) -> ReceiveType:
@@ -366,7 +368,7 @@ class Channel(SendChannel[T], ReceiveChannel[T]):
     :meth:`~ReceiveChannel.receive`.
     """
 
-    __slots__ = ()
+    __slots__ = NO_SLOTS
 
 
 # Native classes implement the interfaces without inheriting from them.

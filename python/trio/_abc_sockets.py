@@ -10,6 +10,8 @@ from __future__ import annotations
 import socket
 from abc import ABC, abstractmethod
 
+from ._abc import NO_SLOTS
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ._socket import _GetAddrInfoEntry
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
 class HostnameResolver(ABC):
     """A replacement for the system's name resolution, see :func:`trio.socket.set_custom_hostname_resolver`."""
 
-    __slots__ = ()
+    __slots__ = NO_SLOTS
 
     @abstractmethod
     async def getaddrinfo(
@@ -45,7 +47,7 @@ class HostnameResolver(ABC):
 class SocketFactory(ABC):
     """A replacement for the kernel's sockets, see :func:`trio.socket.set_custom_socket_factory`."""
 
-    __slots__ = ()
+    __slots__ = NO_SLOTS
 
     @abstractmethod
     def socket(
