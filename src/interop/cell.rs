@@ -125,6 +125,12 @@ impl<T: Copy> LoopValue<T> {
         self.0.get()
     }
 
+    /// The value, for whoever owns the object.
+    #[inline]
+    pub fn get_mut(&mut self) -> &mut T {
+        self.0.get_mut()
+    }
+
     /// Replaces the value.
     #[inline]
     pub fn set(&self, _py: Python<'_>, value: T) {

@@ -4,16 +4,17 @@
 //! behaves like a coroutine where users can tell (`send`, `throw`, `close`, a warning if it is never
 //! awaited), and is resumed by the interpreter through its iterator slot.
 //!
-//! States: new, suspended, running (the leaf is out of the cell), done. The leaf is moved out while it
-//! runs, so that it may call Python freely.
+//! States: new, suspended, running, done. The leaf is moved out of its cell while it runs, so that it
+//! may call Python freely.
 
 use pyo3::exceptions::{PyGeneratorExit, PyRuntimeError, PyRuntimeWarning, PyStopIteration};
 use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
 use pyo3::types::PyType;
 use pyo3::{intern, PyTraverseError, PyVisit};
 
 use super::{Request, Trap};
-use crate::interop::cell::LoopCell;
+use crate::interop::cell::{LoopCell, LoopValue};
 use crate::interop::coroutine::return_value;
 use crate::interop::pool::{self, pooled};
 use crate::interop::slots::{self, Next, Resumable};
@@ -48,19 +49,20 @@ pub trait Leaf: Send + Sync {
     }
 }
 
-#[derive(Default)]
-enum State {
-    New(Box<dyn Leaf>),
-    Suspended(Box<dyn Leaf>, u32),
-    Running,
-    #[default]
-    Done,
-}
+/// How far an awaitable has come: the number of polls, or one of these.
+type Phase = u32;
+/// The leaf is out of its cell, because it runs.
+const RUNNING: Phase = Phase::MAX;
+/// It has ended.
+const DONE: Phase = Phase::MAX - 1;
+/// There is nothing to do, and that as often as one likes.
+const IDLE: Phase = Phase::MAX - 2;
 
 /// The coroutine object around a leaf.
 #[pyclass(frozen, weakref, module = "trio", name = "coroutine")]
 pub struct Awaitable {
-    state: LoopCell<State>,
+    leaf: LoopCell<Option<Box<dyn Leaf>>>,
+    phase: LoopValue<Phase>,
     name: &'static str,
 }
 
@@ -68,7 +70,17 @@ impl Awaitable {
     /// An awaitable of the function `name` that runs `leaf` when it is awaited.
     #[inline]
     pub fn new(name: &'static str, leaf: impl Leaf + 'static) -> NewAwaitable {
-        NewAwaitable(Self { state: LoopCell::new(State::New(Box::new(leaf))), name })
+        let leaf = LoopCell::new(Some(Box::new(leaf) as Box<dyn Leaf>));
+        NewAwaitable(Self { leaf, phase: LoopValue::new(0), name })
+    }
+
+    /// For operations that are over when the function returns: always the same object.
+    #[inline]
+    pub fn done(py: Python<'_>) -> PyResult<Py<Self>> {
+        static DONE: PyOnceLock<Py<Awaitable>> = PyOnceLock::new();
+        let phase = LoopValue::new(IDLE);
+        let idle = || Py::new(py, Self { leaf: LoopCell::new(None), phase, name: "done" });
+        Ok(DONE.get_or_try_init(py, idle)?.clone_ref(py))
     }
 
     /// Prepares the class. Call before the first awaitable is made.
@@ -78,32 +90,36 @@ impl Awaitable {
     }
 
     /// Polls the leaf, or throws `error` into it.
+    #[inline]
     fn advance(&self, py: Python<'_>, error: Option<PyErr>) -> PyResult<Poll> {
-        let (mut leaf, turn) = match self.state.replace(py, State::Running) {
-            State::New(leaf) => (leaf, 0),
-            State::Suspended(leaf, turn) => (leaf, turn),
-            State::Running => {
-                return Err(PyRuntimeError::new_err("coroutine is being awaited already"));
-            }
-            State::Done => {
-                drop(self.state.take(py));
-                return Err(PyRuntimeError::new_err("cannot reuse already awaited coroutine"));
-            }
-        };
+        let turn = self.phase.get(py);
+        if turn >= IDLE {
+            return Self::refuse(turn, error);
+        }
+        let Some(mut leaf) = self.leaf.take(py) else { return Self::refuse(DONE, error) };
+        self.phase.set(py, RUNNING);
         let result = match error {
             None => leaf.poll(py, turn),
             Some(error) if turn == 0 => Err(error),
             Some(error) => leaf.throw(py, error),
         };
-        let next = match &result {
-            Ok(Poll::Trap(_)) => State::Suspended(leaf, turn + 1),
-            _ => {
-                drop(leaf);
-                State::Done
-            }
-        };
-        drop(self.state.replace(py, next));
+        if let Ok(Poll::Trap(_)) = &result {
+            self.leaf.with(py, |slot| *slot = Some(leaf));
+            self.phase.set(py, turn + 1);
+        } else {
+            self.phase.set(py, DONE);
+            drop(leaf);
+        }
         result
+    }
+
+    #[cold]
+    fn refuse(phase: Phase, error: Option<PyErr>) -> PyResult<Poll> {
+        match (phase, error) {
+            (IDLE, error) => error.map_or(Ok(Poll::Ready), Err),
+            (RUNNING, _) => Err(PyRuntimeError::new_err("coroutine is being awaited already")),
+            _ => Err(PyRuntimeError::new_err("cannot reuse already awaited coroutine")),
+        }
     }
 
     /// The result of a poll in terms of the iterator protocol.
@@ -193,14 +209,14 @@ impl Awaitable {
 
     /// Ends the operation where it is suspended.
     fn close(&self, py: Python<'_>) -> PyResult<()> {
-        let untouched = self.state.with(py, |state| match state {
-            State::New(_) => Some(std::mem::take(state)),
-            State::Done => Some(State::Done),
-            _ => None,
-        });
-        if let Some(state) = untouched {
-            drop(state);
-            return Ok(());
+        match self.phase.get(py) {
+            DONE | IDLE => return Ok(()),
+            0 => {
+                self.phase.set(py, DONE);
+                drop(self.leaf.take(py));
+                return Ok(());
+            }
+            _ => {}
         }
         match self.advance(py, Some(PyGeneratorExit::new_err(()))) {
             Ok(Poll::Trap(_)) => Err(PyRuntimeError::new_err("coroutine ignored GeneratorExit")),
@@ -242,7 +258,7 @@ impl Awaitable {
 
     #[getter]
     fn cr_running(&self, py: Python<'_>) -> bool {
-        self.state.with(py, |state| matches!(state, State::Running))
+        self.phase.get(py) == RUNNING
     }
 
     fn __repr__(slf: &Bound<'_, Self>) -> String {
@@ -250,21 +266,22 @@ impl Awaitable {
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
-        let visited = self.state.inspect(visit, |state| match state {
-            State::New(leaf) | State::Suspended(leaf, _) => leaf.trace(visit),
-            State::Running | State::Done => Ok(()),
+        let visited = self.leaf.inspect(visit, |leaf| match leaf {
+            Some(leaf) => leaf.trace(visit),
+            None => Ok(()),
         });
         visited.unwrap_or(Ok(()))
     }
 
     fn __clear__(&self) {
-        drop(self.state.take_unused());
+        drop(self.leaf.take_unused());
     }
 }
 
 impl Drop for Awaitable {
+    #[inline]
     fn drop(&mut self) {
-        if matches!(self.state.take_unused(), Some(State::New(_))) {
+        if *self.phase.get_mut() == 0 && self.leaf.take_unused().flatten().is_some() {
             warn_never_awaited(self.name);
         }
     }
