@@ -24,7 +24,6 @@ from ._core import (
     EndOfChannel as EndOfChannel,
     Nursery as Nursery,
     RunFinishedError as RunFinishedError,
-    TaskStatus as TaskStatus,
     TrioInternalError as TrioInternalError,
     WouldBlock as WouldBlock,
     current_effective_deadline as current_effective_deadline,
@@ -32,23 +31,13 @@ from ._core import (
     open_nursery as open_nursery,
     run as run,
 )
-from ._deprecate import TrioDeprecationWarning as TrioDeprecationWarning
-from ._sync import (
+from ._native import (
     CapacityLimiter as CapacityLimiter,
-    CapacityLimiterStatistics as CapacityLimiterStatistics,
     Condition as Condition,
-    ConditionStatistics as ConditionStatistics,
     Event as Event,
-    EventStatistics as EventStatistics,
     Lock as Lock,
-    LockStatistics as LockStatistics,
     Semaphore as Semaphore,
     StrictFIFOLock as StrictFIFOLock,
-)
-from ._timeouts import (
-    TooSlowError as TooSlowError,
-    fail_after as fail_after,
-    fail_at as fail_at,
     move_on_after as move_on_after,
     move_on_at as move_on_at,
     sleep as sleep,
@@ -70,6 +59,8 @@ if TYPE_CHECKING:
         testing as testing,
         to_thread as to_thread,
     )
+    from ._core import TaskStatus as TaskStatus
+    from ._deprecate import TrioDeprecationWarning as TrioDeprecationWarning
     from ._dtls import (
         DTLSChannel as DTLSChannel,
         DTLSChannelStatistics as DTLSChannelStatistics,
@@ -96,6 +87,13 @@ if TYPE_CHECKING:
         SSLStream as SSLStream,
     )
     from ._subprocess import Process as Process, run_process as run_process
+    from ._sync import (
+        CapacityLimiterStatistics as CapacityLimiterStatistics,
+        ConditionStatistics as ConditionStatistics,
+        EventStatistics as EventStatistics,
+        LockStatistics as LockStatistics,
+    )
+    from ._timeouts import TooSlowError as TooSlowError, fail_after as fail_after, fail_at as fail_at
 
 _lazy.install(
     __name__,
@@ -105,9 +103,13 @@ _lazy.install(
         "lowlevel": "",
         "socket": "",
         "to_thread": "",
+        "CapacityLimiterStatistics": "_sync",
+        "ConditionStatistics": "_sync",
         "DTLSChannel": "_dtls",
         "DTLSChannelStatistics": "_dtls",
         "DTLSEndpoint": "_dtls",
+        "EventStatistics": "_sync",
+        "LockStatistics": "_sync",
         "NeedHandshakeError": "_ssl",
         "Path": "_path",
         "PosixPath": "_path",
@@ -117,9 +119,14 @@ _lazy.install(
         "SocketListener": "_highlevel_socket",
         "SocketStream": "_highlevel_socket",
         "StapledStream": "_highlevel_generic",
+        "TaskStatus": "_core",
+        "TooSlowError": "_timeouts",
+        "TrioDeprecationWarning": "_deprecate",
         "WindowsPath": "_path",
         "aclose_forcefully": "_highlevel_generic",
         "as_safe_channel": "_safe_channel",
+        "fail_after": "_timeouts",
+        "fail_at": "_timeouts",
         "open_file": "_file_io",
         "open_signal_receiver": "_signals",
         "open_ssl_over_tcp_listeners": "_highlevel_ssl_helpers",

@@ -50,7 +50,7 @@ from ._dtls_wire import (
     is_client_hello_untrusted,
 )
 from ._sync import Lock
-from ._util import final
+from ._util import final, fixup_module_metadata
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -311,3 +311,9 @@ class DTLSEndpoint:
             channel = DTLSChannel._create(self, address, engine, number, origin)
             self._install(channel)
             self._listening.arrivals.send_nowait(channel)
+
+
+# The endpoint hands out the other two before anybody has asked for them by name.
+fixup_module_metadata(
+    "trio", {"DTLSChannel": DTLSChannel, "DTLSChannelStatistics": DTLSChannelStatistics, "DTLSEndpoint": DTLSEndpoint}
+)

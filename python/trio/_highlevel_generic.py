@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from . import _core
 from ._abc import Generic, HalfCloseableStream
-from ._util import final
+from ._util import final, fixup_module_metadata
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -90,3 +90,7 @@ class StapledStream(HalfCloseableStream, Generic[SendStreamT, ReceiveStreamT]):
             await self.send_stream.aclose()
         finally:
             await self.receive_stream.aclose()
+
+
+# Other modules hand these out before anybody has asked for them by name.
+fixup_module_metadata("trio", {"StapledStream": StapledStream})

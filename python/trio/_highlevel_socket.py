@@ -20,7 +20,7 @@ from contextlib import suppress
 
 from . import _core
 from ._abc import HalfCloseableStream, Listener
-from ._util import final
+from ._util import final, fixup_module_metadata
 from .socket import SocketType
 
 TYPE_CHECKING = False
@@ -287,3 +287,7 @@ class SocketListener(Listener[SocketStream]):
         """Close the socket.  A checkpoint."""
         self.socket.close()
         await _core.checkpoint()
+
+
+# Other modules hand these out before anybody has asked for them by name.
+fixup_module_metadata("trio", {"SocketListener": SocketListener, "SocketStream": SocketStream})

@@ -8,7 +8,6 @@ for all names at once.
 from __future__ import annotations
 
 import sys
-from importlib import import_module
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -30,15 +29,21 @@ def install(module_name: str, sources: dict[str, str]) -> None:
     _pending[module_name] = sources
     package = namespace["__package__"]
 
+    def fetch(submodule: str) -> ModuleType:
+        full_name = f"{package}.{submodule}"
+        __import__(full_name)
+        return sys.modules[full_name]
+
     def __getattr__(name: str) -> object:
         try:
             source = sources[name]
         except KeyError:
             raise AttributeError(f"module {module_name!r} has no attribute {name!r}") from None
         if not source:
-            return import_module(f"{package}.{name}")
-        value = getattr(import_module(f"{package}.{source}"), name)
-        present_as(module_name, name, value)
+            return fetch(name)
+        value = getattr(fetch(source), name)
+        if "._" not in module_name:
+            present_as(module_name, name, value)
         namespace[name] = value
         return value
 

@@ -72,12 +72,15 @@ class Instruments:
 
 @final
 class Runner:
-    asyncgens: AsyncGenerators
     clock_autojump_threshold: float
     main_task: Task | None
     main_task_outcome: Outcome[Any]
     system_nursery: Nursery
     _current_task: Task | None
+    @property
+    def asyncgens(self) -> AsyncGenerators: ...
+    @asyncgens.setter
+    def asyncgens(self, registry: AsyncGenerators | None) -> None: ...
     @property
     def clock(self) -> Clock: ...
     @property

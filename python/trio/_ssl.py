@@ -53,7 +53,7 @@ from . import _core
 from ._abc import Listener, Stream
 from ._highlevel_generic import aclose_forcefully
 from ._ssl_engine import Engine
-from ._util import final
+from ._util import final, fixup_module_metadata
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -547,3 +547,7 @@ class SSLListener(Listener[SSLStream[T_Stream]]):
     async def aclose(self) -> None:
         """Close the transport listener.  Connections accepted before live on.  A checkpoint."""
         await self.transport_listener.aclose()
+
+
+# Other modules hand these out before anybody has asked for them by name.
+fixup_module_metadata("trio", {"NeedHandshakeError": NeedHandshakeError, "SSLListener": SSLListener, "SSLStream": SSLStream})

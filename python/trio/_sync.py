@@ -19,6 +19,7 @@ from ._native import (
     StrictFIFOLock as StrictFIFOLock,
 )
 from ._record import Record
+from ._util import fixup_module_metadata
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -104,3 +105,15 @@ class AsyncContextManagerMixin(metaclass=ABCMeta):
 
 for _primitive in (CapacityLimiter, Condition, Lock, Semaphore, StrictFIFOLock):
     AsyncContextManagerMixin.register(_primitive)
+
+
+# The primitives hand these out before anybody has asked for them by name.
+fixup_module_metadata(
+    "trio",
+    {
+        "CapacityLimiterStatistics": CapacityLimiterStatistics,
+        "ConditionStatistics": ConditionStatistics,
+        "EventStatistics": EventStatistics,
+        "LockStatistics": LockStatistics,
+    },
+)

@@ -11,6 +11,7 @@ from ._native import (
     sleep_forever as sleep_forever,
     sleep_until as sleep_until,
 )
+from ._util import fixup_module_metadata
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -62,3 +63,7 @@ def fail_after(seconds: float, *, shield: bool = False) -> Generator[CancelScope
         yield scope
     if scope.cancelled_caught:
         raise TooSlowError
+
+
+# The functions raise it before anybody has asked for it by name.
+fixup_module_metadata("trio", {"TooSlowError": TooSlowError})

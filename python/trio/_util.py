@@ -19,14 +19,13 @@ from __future__ import annotations
 
 import types
 from abc import ABCMeta
-from collections.abc import Coroutine
 
 import trio
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import sys
-    from collections.abc import Awaitable, Callable, Mapping
+    from collections.abc import Awaitable, Callable, Coroutine, Mapping
     from types import AsyncGeneratorType, TracebackType
     from typing import Any, NoReturn, TypeVar, final as final
 
@@ -133,6 +132,8 @@ def explain_call_error(async_fn: object, args: tuple[object, ...], exc: BaseExce
     """
     if not isinstance(exc, TypeError):
         return
+    from collections.abc import Coroutine
+
     if isinstance(async_fn, Coroutine):
         async_fn.close()
         name = getattr(async_fn, "__name__", type(async_fn).__name__)
@@ -155,6 +156,8 @@ def as_coroutine(async_fn: object, result: object) -> Coroutine[object, NoReturn
     """
     if isinstance(result, types.CoroutineType):
         return result
+    from collections.abc import Coroutine
+
     if isinstance(result, Coroutine):
         return _await_native(result)
     if _is_from_other_library(result):

@@ -15,7 +15,6 @@ From that moment on `alive` is an ordinary set, so that nothing can disappear in
 from __future__ import annotations
 
 import sys
-import warnings
 from weakref import WeakSet
 
 from .._native import CancelScope, RunFinishedError, spawn_in_nursery
@@ -75,6 +74,8 @@ class AsyncGenerators:
         except RunFinishedError:
             # The run is over; there is nobody left who could await the clean-up.
             pass
+        import warnings
+
         # Last, because a filter may turn it into an exception.
         warnings.warn(
             f"Async generator {name!r} was garbage collected before it had been exhausted. Surround its use in"

@@ -12,6 +12,9 @@ from .._native import Nursery, TrioInternalError, open_nursery, set_nursery_meta
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable
+    from typing import Any
+
+    from ._task_status import TaskStatus as TaskStatusType
 
 
 class NurseryType(type):
@@ -56,6 +59,21 @@ class TaskStatus:
         self._value = value
         if not self._cradle._is_cancelled:
             self._cradle._move_tasks_to(self._home)
+
+
+class _IgnoredTaskStatus:
+    """Takes the place of a `TaskStatus` when a function is called directly, and ignores the report."""
+
+    __slots__ = ()
+
+    def started(self, value: object = None) -> None:
+        pass
+
+    def __repr__(self) -> str:
+        return "TASK_STATUS_IGNORED"
+
+
+TASK_STATUS_IGNORED: TaskStatusType[Any] = _IgnoredTaskStatus()
 
 
 async def start(

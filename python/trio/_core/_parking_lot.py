@@ -32,7 +32,7 @@ def _init(self: ParkingLot) -> None:
 
 
 # A native constructor does not say in which module its class is documented; one written in Python does.
-ParkingLot.__init__ = _init  # type: ignore[method-assign]
+ParkingLot.__init__ = _init  # type: ignore[assignment,method-assign]
 
 
 class ParkingLotStatistics(Record):
@@ -42,6 +42,7 @@ class ParkingLotStatistics(Record):
       tasks_waiting: how many tasks sleep there.
     """
 
+    __module__ = "trio.lowlevel"
     tasks_waiting: int
 
 

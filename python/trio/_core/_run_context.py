@@ -6,7 +6,7 @@ after a program has thrown `trio` out of `sys.modules` and imported it again.
 
 from __future__ import annotations
 
-from threading import local
+from _thread import _local as local  # what `threading.local` is, without the rest of that module
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

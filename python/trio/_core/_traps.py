@@ -7,8 +7,8 @@ anything happen.
 
 from __future__ import annotations
 
-import enum
 import types
+from enum import Enum
 
 from .._native import Trap, announce_abort, current_task, reschedule, wait_for_reschedule
 
@@ -32,7 +32,7 @@ else:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
-class Abort(enum.Enum):
+class Abort(Enum):
     """What an abort function answers: is the sleep over?
 
     ``SUCCEEDED``: the operation was stopped, the task may be woken with the cancellation. ``FAILED``: it cannot be stopped

@@ -6,9 +6,6 @@ arrives, so that handlers run without delay. The file descriptor is borrowed fro
 
 from __future__ import annotations
 
-import signal
-import warnings
-
 from .._util import is_main_thread
 
 
@@ -24,8 +21,12 @@ class WakeupSocketpair:
         """Have Python write to ``fd`` when a signal arrives; warns if that takes it from somebody else."""
         if not is_main_thread():
             return
+        import signal
+
         self._previous = signal.set_wakeup_fd(fd, warn_on_full_buffer=False)
         if self._previous != -1:
+            import warnings
+
             warnings.warn(
                 "It looks like Trio's signal handling code might have collided with another library you're using. If"
                 " you're running Trio in guest mode, then this might mean you should set"
@@ -38,5 +39,7 @@ class WakeupSocketpair:
     def close(self) -> None:
         """Give the claim back."""
         if self._previous is not None:
+            import signal
+
             signal.set_wakeup_fd(self._previous)
             self._previous = None
