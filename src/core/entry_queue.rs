@@ -4,7 +4,7 @@
 //! runs. Calls marked idempotent live in a Python dictionary, because "the same call" is decided by
 //! Python's hash and equality; the interpreter lock guards it. `pending` says that something waits,
 //! so that a tick that does not poll still notices with one load, and so that of many calls only the
-//! first writes to the wake-up socket.
+//! first wakes the poller.
 //!
 //! States: open, then closed (for good): a closed queue refuses calls with `RunFinishedError`.
 
@@ -51,7 +51,7 @@ impl EntryQueue {
     }
 
     /// Appends a call.
-    pub fn push(&self, call: Call) -> PyResult<()> {
+    pub fn push(&self, py: Python<'_>, call: Call) -> PyResult<()> {
         let refused = {
             let mut plain = self.plain.lock();
             if plain.closed {
@@ -64,7 +64,7 @@ impl EntryQueue {
         if refused.is_some() {
             return Err(finished());
         }
-        self.announce();
+        self.announce(py);
         Ok(())
     }
 
@@ -81,13 +81,13 @@ impl EntryQueue {
             waiting.del_item(&key)?;
             return Err(finished());
         }
-        self.announce();
+        self.announce(py);
         Ok(())
     }
 
-    fn announce(&self) {
+    fn announce(&self, py: Python<'_>) {
         if !self.pending.swap(true, Ordering::AcqRel) {
-            self.wakeup.wake();
+            self.wakeup.wake_detached(py);
         }
     }
 
@@ -140,17 +140,18 @@ impl EntryQueue {
         self.plain.lock().closed = true;
     }
 
-    /// Closes the way to the poller, which is about to be closed itself.
+    /// Closes the ways to the poller, which is about to be closed itself.
     pub fn disconnect(&self) {
         self.wakeup.close();
     }
 
-    /// The descriptor that wakes the poller when it is written to.
+    /// The descriptor that wakes the poller when a byte is written to it.
     pub fn wakeup_fd(&self) -> std::os::fd::RawFd {
         self.wakeup.fd()
     }
 
-    /// Wakes the poller without queueing anything.
+    /// Wakes the poller without queueing anything. Keeps the interpreter lock, so that it may be called
+    /// amid a change of the loop's state.
     pub fn wake(&self) {
         self.wakeup.wake();
     }

@@ -12,14 +12,14 @@
 //! entry.
 
 use std::collections::HashMap;
-use std::io::{self, Read, Write};
+use std::io::{self, Read};
 use std::os::fd::{AsRawFd, RawFd};
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::time::Duration;
 
 use mio::unix::SourceFd;
-use mio::{Events, Interest, Poll, Registry, Token};
+use mio::{Events, Interest, Poll, Registry, Token, Waker};
 use parking_lot::Mutex;
 use pyo3::prelude::*;
 use pyo3::{PyTraverseError, PyVisit};
@@ -27,7 +27,8 @@ use pyo3::{PyTraverseError, PyVisit};
 use crate::interop::gc::Trace;
 use crate::task::Task;
 
-const WAKEUP: Token = Token(usize::MAX);
+const SIGNAL: Token = Token(usize::MAX);
+const WAKEUP: Token = Token(usize::MAX - 1);
 const EVENTS_PER_POLL: usize = 512;
 
 /// The two directions in which a descriptor can be waited for.
@@ -37,34 +38,59 @@ pub enum Direction {
     Write,
 }
 
-/// The sending half of the wake-up socket: makes a poll in progress return. Empty once the run has
-/// ended, although tokens may keep this object.
+/// The two ways to make a poll in progress return: an event counter for threads, which never has to
+/// be read because its registration is edge-triggered, and a socket for signals, because
+/// `signal.set_wakeup_fd` writes single bytes, which a counter refuses.
+struct Ways {
+    counter: Waker,
+    signals: UnixStream,
+}
+
+impl Ways {
+    fn wake(&self) {
+        // Can only fail for want of kernel memory, and then there is nobody to tell.
+        self.counter.wake().ok();
+    }
+}
+
+/// Makes a poll in progress return. Empty once the run has ended, although tokens may keep this
+/// object.
+///
+/// The mutex is taken with the interpreter lock held and never across a system call: a child that
+/// was forked meanwhile finds it free.
 pub struct Wakeup {
-    sender: Mutex<Option<UnixStream>>,
+    ways: Mutex<Option<Arc<Ways>>>,
 }
 
 impl Wakeup {
-    /// Wakes the poller. A full socket buffer means that a wake-up is on its way already.
+    /// Wakes the poller.
     pub fn wake(&self) {
-        let sender = self.sender.lock();
-        let Some(mut sender) = sender.as_ref() else { return };
-        loop {
-            match sender.write(&[0]) {
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                _ => return,
-            }
+        if let Some(ways) = self.ways() {
+            ways.wake();
+        }
+    }
+
+    /// Wakes the poller without the interpreter lock: the loop's thread may start to run within this
+    /// very call, and with the lock taken could only go back to sleep.
+    pub fn wake_detached(&self, py: Python<'_>) {
+        if let Some(ways) = self.ways() {
+            py.detach(|| ways.wake());
         }
     }
 
     /// The descriptor that `signal.set_wakeup_fd` may write to; -1 once the run has ended.
     pub fn fd(&self) -> RawFd {
-        self.sender.lock().as_ref().map_or(-1, AsRawFd::as_raw_fd)
+        self.ways.lock().as_ref().map_or(-1, |ways| ways.signals.as_raw_fd())
     }
 
-    /// Closes the socket.
+    /// Closes both ways; a thread that is waking the poller right now closes them when it is done.
     pub fn close(&self) {
-        let sender = self.sender.lock().take();
-        drop(sender);
+        let ways = self.ways.lock().take();
+        drop(ways);
+    }
+
+    fn ways(&self) -> Option<Arc<Ways>> {
+        self.ways.lock().clone()
     }
 }
 
@@ -136,17 +162,19 @@ pub struct Poller {
 }
 
 impl Poller {
-    /// Opens the poller and its wake-up socket.
+    /// Opens the poller and the ways to wake it.
     pub fn open() -> io::Result<(Self, Arc<Wakeup>)> {
         let poll = Poll::new()?;
         let registry = poll.registry().try_clone()?;
-        let (receiver, sender) = UnixStream::pair()?;
+        let (receiver, signals) = UnixStream::pair()?;
         receiver.set_nonblocking(true)?;
-        sender.set_nonblocking(true)?;
-        registry.register(&mut SourceFd(&receiver.as_raw_fd()), WAKEUP, Interest::READABLE)?;
+        signals.set_nonblocking(true)?;
+        registry.register(&mut SourceFd(&receiver.as_raw_fd()), SIGNAL, Interest::READABLE)?;
+        let counter = Waker::new(&registry, WAKEUP)?;
+        let ways = Arc::new(Ways { counter, signals });
         let set = Some(Box::new(PollSet { poll, events: Events::with_capacity(EVENTS_PER_POLL) }));
         let poller = Self { set, registry, receiver, table: HashMap::new(), generation: 0 };
-        Ok((poller, Arc::new(Wakeup { sender: Mutex::new(Some(sender)) })))
+        Ok((poller, Arc::new(Wakeup { ways: Mutex::new(Some(ways)) })))
     }
 
     /// Takes the poll set out, to wait with it while the table stays usable.
@@ -157,9 +185,13 @@ impl Poller {
     /// Gives the poll set back and reads its events: tasks that are due are appended to `woken`.
     pub fn put_set(&mut self, set: Box<PollSet>, woken: &mut Vec<Py<Task>>) {
         for event in &set.events {
-            if event.token() == WAKEUP {
-                self.drain_wakeups();
-                continue;
+            match event.token() {
+                WAKEUP => continue,
+                SIGNAL => {
+                    self.drain_signals();
+                    continue;
+                }
+                _ => {}
             }
             let (fd, generation) = unpack(event.token());
             let failed = event.is_error();
@@ -275,7 +307,7 @@ impl Poller {
         result
     }
 
-    fn drain_wakeups(&mut self) {
+    fn drain_signals(&mut self) {
         let mut buffer = [0; 256];
         loop {
             match self.receiver.read(&mut buffer) {

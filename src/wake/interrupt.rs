@@ -35,6 +35,6 @@ pub fn deliver_interrupt(py: Python<'_>, runner: Py<Runner>) -> PyResult<()> {
     let queue = run.entry.clone();
     let function = Py::new(py, InterruptMainTask { runner })?.into_any();
     // A run that is over has no use for the call; its result will be the interrupt.
-    queue.push(Call { function, args: PyTuple::empty(py).unbind() }).ok();
+    queue.push(py, Call { function, args: PyTuple::empty(py).unbind() }).ok();
     Ok(())
 }

@@ -57,7 +57,7 @@ impl TrioToken {
         if idempotent {
             self.queue.push_idempotent(py, call)
         } else {
-            self.queue.push(call)
+            self.queue.push(py, call)
         }
     }
 
