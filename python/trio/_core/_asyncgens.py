@@ -117,6 +117,8 @@ class AsyncGenerators:
         # One more turn for calls that are queued: their generators are closed like the others.
         await _let_queued_calls_run(self._runner)
         self.alive = set(self.alive)
+        # Nothing is collected from here on; what has been so far is in `_late` when its call has had its turn.
+        await _let_queued_calls_run(self._runner)
         while self.alive or self._late:
             batch = self.alive | self._late
             self._late.clear()
