@@ -2,7 +2,7 @@
 
 `install` gives a module a ``__getattr__`` (PEP 562) that fetches a name from the submodule that defines it, and a ``__dir__``
 that lists such names like all others. A fetched name is stored in the module, so this happens once per name. `fetch_all` does it
-for all names at once.
+for all names at once. Private submodules of a package can be had as attributes, too, as if they had been imported.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ def install(module_name: str, sources: dict[str, str]) -> None:
     namespace = module.__dict__
     _pending[module_name] = sources
     package = namespace["__package__"]
+    is_package = package == module_name
 
     def fetch(submodule: str) -> ModuleType:
         full_name = f"{package}.{submodule}"
@@ -35,10 +36,15 @@ def install(module_name: str, sources: dict[str, str]) -> None:
         return sys.modules[full_name]
 
     def __getattr__(name: str) -> object:
-        try:
-            source = sources[name]
-        except KeyError:
-            raise AttributeError(f"module {module_name!r} has no attribute {name!r}") from None
+        source = sources.get(name)
+        if source is None:
+            try:
+                if is_package and name[:1] == "_" != name[1:2]:
+                    return fetch(name)
+            except ModuleNotFoundError as exc:
+                if exc.name != f"{package}.{name}":
+                    raise
+            raise AttributeError(f"module {module_name!r} has no attribute {name!r}")
         if not source:
             return fetch(name)
         value = getattr(fetch(source), name)

@@ -41,7 +41,7 @@ class Record(metaclass=RecordType):
     """The base of all records: behaviour that depends on nothing but the names of the fields."""
 
     __slots__ = ("__weakref__",)
-    __signature__ = _Signature()
+    __signature__: Any = _Signature()
     _fields: tuple[str, ...]
     _defaults: dict[str, Any]
 
