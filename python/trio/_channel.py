@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from typing import TypeVar
 
     T = TypeVar("T")
+    Count = int
 
 
 class MemoryChannelStatistics(Record):
@@ -35,13 +36,13 @@ class MemoryChannelStatistics(Record):
       peak_buffer_used: the most values that have ever been in the buffer.
     """
 
-    current_buffer_used: int
+    current_buffer_used: Count
     max_buffer_size: int | float
-    open_send_channels: int
-    open_receive_channels: int
-    tasks_waiting_send: int
-    tasks_waiting_receive: int
-    peak_buffer_used: int
+    open_send_channels: Count
+    open_receive_channels: Count
+    tasks_waiting_send: Count
+    tasks_waiting_receive: Count
+    peak_buffer_used: Count
 
 
 @final

@@ -24,6 +24,14 @@ class TooSlowError(Exception):
     """Raised by `fail_after` and `fail_at` when the time is up."""
 
 
+def _run_in(scope: CancelScope) -> Generator[CancelScope, None, None]:
+    """The life of a block that fails if its scope had to end it."""
+    with scope:
+        yield scope
+    if scope.cancelled_caught:
+        raise TooSlowError
+
+
 @contextmanager
 def fail_at(deadline: float, *, shield: bool = False) -> Generator[CancelScope, None, None]:
     """Cancel the block at a given time, and raise if that was necessary.
@@ -38,10 +46,7 @@ def fail_at(deadline: float, *, shield: bool = False) -> Generator[CancelScope, 
       TooSlowError: if the block was cancelled by this scope.
       ValueError: if ``deadline`` is not a number.
     """
-    with move_on_at(deadline, shield=shield) as scope:
-        yield scope
-    if scope.cancelled_caught:
-        raise TooSlowError
+    yield from _run_in(move_on_at(deadline, shield=shield))
 
 
 @contextmanager
@@ -59,10 +64,7 @@ def fail_after(seconds: float, *, shield: bool = False) -> Generator[CancelScope
       TooSlowError: if the block was cancelled by this scope.
       ValueError: if ``seconds`` is negative or not a number.
     """
-    with move_on_after(seconds, shield=shield) as scope:
-        yield scope
-    if scope.cancelled_caught:
-        raise TooSlowError
+    yield from _run_in(move_on_after(seconds, shield=shield))
 
 
 # The functions raise it before anybody has asked for it by name.

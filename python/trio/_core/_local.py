@@ -46,6 +46,13 @@ class RunVarToken(Generic[T], metaclass=NoPublicConstructor):
         self.redeemed = False
 
 
+def _restore(values: dict[Any, Any], variable: object, previous: object) -> None:
+    if previous is _NoValue:
+        values.pop(variable, None)
+        return
+    values[variable] = previous
+
+
 @final
 class RunVar(Generic[T]):
     """A variable with one value per run.
@@ -98,15 +105,9 @@ class RunVar(Generic[T]):
         """
         if token is None:
             raise TypeError("token must not be none")
-        if token.redeemed:
-            raise ValueError("token has already been used")
-        if token._var is not self:
-            raise ValueError("token is not for us")
-        values = _values()
-        if token.previous_value is _NoValue:
-            values.pop(self, None)
-        else:
-            values[self] = token.previous_value
+        if token.redeemed or token._var is not self:
+            raise ValueError("token has already been used" if token.redeemed else "token is not for us")
+        _restore(_values(), self, token.previous_value)
         token.redeemed = True
 
     def __repr__(self) -> str:

@@ -53,8 +53,8 @@ class MockClock(Clock):
     def rate(self, new_rate: float) -> None:
         if new_rate < 0:
             raise ValueError("rate must be >= 0")
-        self._virtual_base = self.current_time()
-        self._real_base = self._real_clock()
+        now = self._real_clock()
+        self._real_base, self._virtual_base = now, self._virtual_time(now)
         self._rate = float(new_rate)
 
     @property
@@ -85,7 +85,10 @@ class MockClock(Clock):
 
     def current_time(self) -> float:
         """The virtual time, in seconds."""
-        return self._virtual_base + self._rate * (self._real_clock() - self._real_base)
+        return self._virtual_time(self._real_clock())
+
+    def _virtual_time(self, real: float) -> float:
+        return self._virtual_base + self._rate * (real - self._real_base)
 
     def deadline_to_sleep_time(self, deadline: float) -> float:
         """How many real seconds there are until the virtual time ``deadline``."""
