@@ -33,11 +33,9 @@ class MockClock(Clock):
     """
 
     def __init__(self, rate: float = 0.0, autojump_threshold: float = inf) -> None:
+        # Replaced by tests of the clock itself.
         self._real_clock: Callable[[], float] = time.perf_counter
-        self._rate = 0.0
-        self._real_base = 0.0
-        self._virtual_base = 0.0
-        self._autojump_threshold = 0.0
+        self._real_base = self._virtual_base = self._rate = 0.0
         self.rate = rate
         self.autojump_threshold = autojump_threshold
 
@@ -51,7 +49,7 @@ class MockClock(Clock):
 
     @rate.setter
     def rate(self, new_rate: float) -> None:
-        if new_rate < 0:
+        if not new_rate >= 0:
             raise ValueError("rate must be >= 0")
         now = self._real_clock()
         self._real_base, self._virtual_base = now, self._virtual_time(now)
