@@ -17,9 +17,7 @@ use crate::interop::imports;
 use crate::interop::numbers::size_or_infinity;
 use crate::kernel::WaitQueue;
 use crate::task::{reschedule, Resume, Task};
-use crate::trap::{
-    join, Attempt, Awaitable, Blocking, Immediate, NewAwaitable, Operation, Place, Poll,
-};
+use crate::trap::{join, Attempt, Awaitable, Blocking, NewAwaitable, Operation, Place};
 
 /// A task that waits for a token, and on whose behalf.
 pub struct Applicant {
@@ -187,14 +185,14 @@ impl CapacityLimiter {
     }
 
     fn __aexit__(
-        slf: Py<Self>,
+        slf: &Bound<'_, Self>,
         exc_type: &Bound<'_, PyAny>,
         exc_value: &Bound<'_, PyAny>,
         traceback: &Bound<'_, PyAny>,
-    ) -> NewAwaitable {
+    ) -> PyResult<Py<Awaitable>> {
         let _ = (exc_type, exc_value, traceback);
-        let release = |slf: &Bound<'_, Self>| Self::release(slf).map(|()| Poll::Ready);
-        Awaitable::new("CapacityLimiter.__aexit__", Immediate::new(slf, release))
+        Self::release(slf)?;
+        Awaitable::done(slf.py())
     }
 
     /// A new dictionary: for every task that waits, on whose behalf.

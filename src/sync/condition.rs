@@ -18,7 +18,7 @@ use crate::interop::numbers::Count;
 use crate::kernel::WaitQueue;
 use crate::task::{receive, Task};
 use crate::trap::{
-    join, join_for_good, transfer, Awaitable, Immediate, Leaf, NewAwaitable, Place, Poll, Request,
+    join, join_for_good, transfer, Awaitable, Leaf, NewAwaitable, Place, Poll, Request,
 };
 
 /// A classic condition variable: sleep until what a lock protects has changed.
@@ -132,14 +132,14 @@ impl Condition {
     }
 
     fn __aexit__(
-        slf: Py<Self>,
+        slf: &Bound<'_, Self>,
         exc_type: &Bound<'_, PyAny>,
         exc_value: &Bound<'_, PyAny>,
         traceback: &Bound<'_, PyAny>,
-    ) -> NewAwaitable {
+    ) -> PyResult<Py<Awaitable>> {
         let _ = (exc_type, exc_value, traceback);
-        let release = |slf: &Bound<'_, Self>| slf.get().release(slf.py()).map(|()| Poll::Ready);
-        Awaitable::new("Condition.__aexit__", Immediate::new(slf, release))
+        slf.get().release(slf.py())?;
+        Awaitable::done(slf.py())
     }
 
     #[getter]

@@ -8,6 +8,7 @@ use crate::core::current;
 use crate::interop::cell::{LoopCell, LoopValue};
 use crate::interop::gc::{gc_fields, Trace};
 use crate::interop::imports;
+use crate::interop::pool::{self, pooled};
 use crate::kernel::WaitQueue;
 use crate::task::{receive, Task};
 use crate::trap::{
@@ -28,6 +29,7 @@ pub struct Event {
 }
 
 gc_fields!(Event: waiters);
+pooled!(Event);
 
 impl Place for Event {
     type Waiter = Py<Task>;
@@ -41,8 +43,9 @@ impl Place for Event {
 #[pymethods]
 impl Event {
     #[new]
-    fn new() -> Self {
-        Self { flag: LoopValue::new(false), waiters: LoopCell::new(WaitQueue::default()) }
+    fn new(py: Python<'_>) -> PyResult<Bound<'_, Self>> {
+        let waiters = LoopCell::new(WaitQueue::default());
+        pool::make(py, Self { flag: LoopValue::new(false), waiters })
     }
 
     /// Has the event happened?
@@ -58,7 +61,7 @@ impl Event {
 
     /// Wait until the event has happened. A checkpoint, also if it has happened already.
     fn wait(slf: Py<Self>) -> NewAwaitable {
-        Awaitable::new("Event.wait", Wait { event: slf, was_set: false })
+        Awaitable::new("Event.wait", Wait::New(slf))
     }
 
     /// How many tasks wait, as an object with the attribute ``tasks_waiting``.
@@ -82,29 +85,46 @@ impl Event {
     }
 }
 
-struct Wait {
-    event: Py<Event>,
-    was_set: bool,
+impl Event {
+    /// Prepares the class. Call before the first event is made.
+    pub fn prepare(py: Python<'_>) {
+        pool::install::<Self>(py);
+    }
+}
+
+/// The course of `wait`.
+enum Wait {
+    New(Py<Event>),
+    /// The event had happened: it is a checkpoint only.
+    GivesWay,
+    /// This task is in the event's queue.
+    Asleep(Py<Task>),
 }
 
 impl Leaf for Wait {
     #[inline]
     fn poll(&mut self, py: Python<'_>, turn: u32) -> PyResult<Poll> {
-        if turn == 0 {
-            self.was_set = self.event.get().flag.get(py);
+        match self {
+            Self::New(event) if event.get().flag.get(py) => {
+                *self = Self::GivesWay;
+                poll_checkpoint(py, turn)
+            }
+            Self::New(event) => {
+                let task = current::task(py)?;
+                join(event.bind(py), &task, task.clone().unbind());
+                *self = Self::Asleep(task.unbind());
+                Ok(Poll::Trap(Request::Park))
+            }
+            Self::GivesWay => poll_checkpoint(py, turn),
+            Self::Asleep(task) => receive(task.bind(py)).map(|_| Poll::Ready),
         }
-        if self.was_set {
-            return poll_checkpoint(py, turn);
-        }
-        let task = current::task(py)?;
-        if turn > 0 {
-            return receive(&task).map(|_| Poll::Ready);
-        }
-        join(self.event.bind(py), &task, task.clone().unbind());
-        Ok(Poll::Trap(Request::Park))
     }
 
     fn trace(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
-        visit.call(&self.event)
+        match self {
+            Self::New(event) => visit.call(event),
+            Self::GivesWay => Ok(()),
+            Self::Asleep(task) => visit.call(task),
+        }
     }
 }

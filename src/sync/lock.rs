@@ -18,9 +18,7 @@ use crate::interop::errors::{bare, set_context, BrokenResourceError, WouldBlock}
 use crate::interop::gc::{gc_fields, Trace};
 use crate::interop::imports;
 use crate::task::Task;
-use crate::trap::{
-    join, wake, Attempt, Awaitable, Blocking, Immediate, NewAwaitable, Operation, Poll,
-};
+use crate::trap::{join, wake, Attempt, Awaitable, Blocking, NewAwaitable, Operation};
 
 /// What the two kinds of locks have in common, which is all.
 #[pyclass(frozen, subclass, dict, weakref, module = "trio._sync", name = "_LockImpl")]
@@ -81,14 +79,14 @@ impl LockImpl {
     }
 
     fn __aexit__(
-        slf: Py<Self>,
+        slf: &Bound<'_, Self>,
         exc_type: &Bound<'_, PyAny>,
         exc_value: &Bound<'_, PyAny>,
         traceback: &Bound<'_, PyAny>,
-    ) -> NewAwaitable {
+    ) -> PyResult<Py<Awaitable>> {
         let _ = (exc_type, exc_value, traceback);
-        let release = |lock: &Bound<'_, Self>| Self::release(lock).map(|()| Poll::Ready);
-        Awaitable::new("Lock.__aexit__", Immediate::new(slf, release))
+        Self::release(slf)?;
+        Awaitable::done(slf.py())
     }
 
     #[getter]

@@ -34,6 +34,7 @@ pub use breakers::task_exited;
 
 /// Adds the classes and functions to the module.
 pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    event::Event::prepare(module.py());
     module.add_class::<capacity::CapacityLimiter>()?;
     module.add_class::<condition::Condition>()?;
     module.add_class::<event::Event>()?;

@@ -13,9 +13,7 @@ use crate::interop::gc::{gc_fields, Trace};
 use crate::interop::imports;
 use crate::kernel::WaitQueue;
 use crate::task::Task;
-use crate::trap::{
-    join, wake, Attempt, Awaitable, Blocking, Immediate, NewAwaitable, Operation, Place, Poll,
-};
+use crate::trap::{join, wake, Attempt, Awaitable, Blocking, NewAwaitable, Operation, Place};
 
 /// A counter that tasks take down and put up again, and that waits rather than go below zero.
 ///
@@ -134,14 +132,14 @@ impl Semaphore {
     }
 
     fn __aexit__(
-        slf: Py<Self>,
+        slf: &Bound<'_, Self>,
         exc_type: &Bound<'_, PyAny>,
         exc_value: &Bound<'_, PyAny>,
         traceback: &Bound<'_, PyAny>,
-    ) -> NewAwaitable {
+    ) -> PyResult<Py<Awaitable>> {
         let _ = (exc_type, exc_value, traceback);
-        let release = |slf: &Bound<'_, Self>| Self::release(slf).map(|()| Poll::Ready);
-        Awaitable::new("Semaphore.__aexit__", Immediate::new(slf, release))
+        Self::release(slf)?;
+        Awaitable::done(slf.py())
     }
 
     fn __repr__(slf: &Bound<'_, Self>) -> String {

@@ -48,7 +48,8 @@ pub trait Operation: Send + Sync {
 enum Stage {
     Entering(Entry),
     GivingWay(Option<Py<PyAny>>),
-    Waiting,
+    /// This task is in a queue.
+    Waiting(Py<Task>),
 }
 
 /// An [`Operation`] on its course.
@@ -80,23 +81,25 @@ impl<O: Operation> Leaf for Blocking<O> {
                         Ok(Poll::Trap(Request::Checkpoint))
                     }
                     Attempt::Waits => {
-                        self.stage = Stage::Waiting;
+                        self.stage = Stage::Waiting(task.unbind());
                         Ok(Poll::Trap(Request::Park))
                     }
                 }
             }
             Stage::GivingWay(result) => Ok(hand_out(py, result.take())),
-            Stage::Waiting => {
-                let task = current::task(py)?;
-                let message = receive(&task);
-                Ok(hand_out(py, self.operation.woken(&task, message)?))
+            Stage::Waiting(task) => {
+                let task = task.bind(py);
+                let message = receive(task);
+                Ok(hand_out(py, self.operation.woken(task, message)?))
             }
         }
     }
 
     fn trace(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
-        if let Stage::GivingWay(Some(result)) = &self.stage {
-            visit.call(result)?;
+        match &self.stage {
+            Stage::Entering(_) => {}
+            Stage::GivingWay(result) => visit.call(result)?,
+            Stage::Waiting(task) => visit.call(task)?,
         }
         self.operation.trace(visit)
     }
