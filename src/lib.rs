@@ -68,10 +68,24 @@ mod _native {
     };
     #[pymodule_export]
     use crate::wake::{
-        current_trio_token, deliver_interrupt, run_entry_calls, wait_for_entry_calls, TrioToken,
+        current_trio_token, deliver_interrupt, run_entry_calls, wait_for_entry_calls, Gate,
+        TrioToken,
     };
 
     use super::{Bound, PyModule, PyModuleMethods, PyResult};
+    use crate::interop::async_function::AsyncFunction;
+
+    const PUBLIC_ASYNC_FUNCTIONS: [&str; 9] = [
+        "cancel_shielded_checkpoint",
+        "checkpoint",
+        "checkpoint_if_cancelled",
+        "sleep",
+        "sleep_forever",
+        "sleep_until",
+        "wait_all_tasks_blocked",
+        "wait_readable",
+        "wait_writable",
+    ];
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
@@ -79,6 +93,9 @@ mod _native {
         CancelScope::prepare(module.py());
         NurseryManager::prepare(module.py());
         module.add("LOOSE_GROUP_NOTE", crate::cancel::exit::LOOSE_GROUP_NOTE)?;
+        for name in PUBLIC_ASYNC_FUNCTIONS {
+            AsyncFunction::replace(module, name)?;
+        }
         crate::sync::register(module)?;
         crate::channel::register(module)
     }

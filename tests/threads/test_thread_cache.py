@@ -247,3 +247,31 @@ def test_interpreter_exits_past_idle_and_busy_workers() -> None:
     )
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=30)
     assert (result.returncode, result.stdout, result.stderr) == (0, "end\n", "")
+
+
+@pytest.fixture
+def gate() -> Any:
+    """A new gate; genuine Trio has none."""
+    return pytest.importorskip("trio._native").Gate()
+
+
+def test_a_gate_lets_one_pass_per_opening(gate: Any) -> None:
+    assert gate.acquire()  # open at first
+    assert not gate.acquire(0)
+    gate.release()
+    gate.release()  # open is open
+    assert gate.acquire(timeout=0.01)
+    assert not gate.acquire(timeout=0.01)
+
+
+@pytest.mark.parametrize("timeout", [10, -1, 1e300])
+def test_a_gate_wakes_the_thread_that_waits(gate: Any, timeout: float) -> None:
+    gate.acquire()
+    passed: queue.SimpleQueue[bool] = queue.SimpleQueue()
+    waiting = threading.Thread(target=lambda: passed.put(gate.acquire(timeout)))
+    waiting.start()
+    with pytest.raises(queue.Empty):
+        passed.get(timeout=0.02)
+    gate.release()
+    assert passed.get(timeout=10)
+    waiting.join()

@@ -27,7 +27,9 @@ import sys
 from contextvars import Context
 from functools import cache
 from itertools import count
-from threading import Lock, Thread
+from threading import Thread
+
+from .._native import Gate as Lock
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
