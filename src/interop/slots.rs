@@ -7,11 +7,11 @@
 
 use std::panic::{catch_unwind, AssertUnwindSafe};
 
-use pyo3::exceptions::PyStopIteration;
 use pyo3::ffi;
 use pyo3::panic::PanicException;
 use pyo3::prelude::*;
 use pyo3::pyclass::boolean_struct::True;
+use pyo3::types::PyTuple;
 use pyo3::{Borrowed, PyClass};
 
 /// What an iterator does next.
@@ -68,12 +68,37 @@ unsafe extern "C" fn iternext<T: Resumable>(object: *mut ffi::PyObject) -> *mut 
 }
 
 /// Sets `StopIteration(value)` as the current exception, with no context.
+///
+/// Only the attribute `value` is filled, which is what `await` looks at; `args` stays empty.
+fn stop_with(py: Python<'_>, value: Py<PyAny>) {
+    let empty = PyTuple::empty(py);
+    // SAFETY: the class's own constructor makes an instance of the exception from an empty tuple. The
+    // instance is ours alone while its field, null or an owned reference, is replaced.
+    let stop = unsafe {
+        let class = ffi::PyExc_StopIteration.cast::<ffi::PyTypeObject>();
+        let Some(new) = (*class).tp_new else { return };
+        let stop = new(class, empty.as_ptr(), std::ptr::null_mut());
+        if stop.is_null() {
+            return;
+        }
+        let field = &raw mut (*stop.cast::<ffi::PyStopIterationObject>()).value;
+        ffi::Py_XDECREF(std::ptr::replace(field, value.into_ptr()));
+        stop
+    };
+    #[cfg(Py_3_12)]
+    // SAFETY: the call takes over the reference to an exception instance.
+    unsafe {
+        ffi::PyErr_SetRaisedException(stop);
+    }
+    #[cfg(not(Py_3_12))]
+    // SAFETY: the reference to the new instance is ours to give away.
+    PyErr::from_value(unsafe { Bound::from_owned_ptr(py, stop) }).restore(py);
+}
+
+/// Sets `StopIteration(value)` as the current exception.
+#[cfg(not(Py_3_12))]
 fn stop_with(py: Python<'_>, value: Py<PyAny>) {
     match py.get_type::<PyStopIteration>().call1((value,)) {
-        #[cfg(Py_3_12)]
-        // SAFETY: the call takes over the reference to an exception instance.
-        Ok(stop) => unsafe { ffi::PyErr_SetRaisedException(stop.into_ptr()) },
-        #[cfg(not(Py_3_12))]
         Ok(stop) => PyErr::from_value(stop).restore(py),
         Err(error) => error.restore(py),
     }
