@@ -45,6 +45,8 @@ mod _native {
         RunFinishedError, TrioInternalError, WouldBlock,
     };
     #[pymodule_export]
+    use crate::interop::thread_name::set_os_thread_name;
+    #[pymodule_export]
     use crate::io::{notify_closing, wait_readable, wait_writable};
     #[pymodule_export]
     use crate::nursery::{open_nursery, set_nursery_metaclass, Nursery, NurseryManager};
@@ -92,6 +94,8 @@ mod _native {
         Awaitable::prepare(module.py());
         CancelScope::prepare(module.py());
         NurseryManager::prepare(module.py());
+        Nursery::prepare(module.py());
+        Task::prepare(module.py());
         module.add("LOOSE_GROUP_NOTE", crate::cancel::exit::LOOSE_GROUP_NOTE)?;
         for name in PUBLIC_ASYNC_FUNCTIONS {
             AsyncFunction::replace(module, name)?;

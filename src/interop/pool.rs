@@ -37,7 +37,7 @@ impl Pool {
     }
 }
 
-/// A class whose objects are pooled. It must be frozen, final, and have no `__dict__`.
+/// A class whose objects are pooled. It must be frozen and final.
 pub trait Pooled: PyClass<Frozen = True> + Sync + Into<PyClassInitializer<Self>> {
     /// The pool of this class.
     fn pool() -> &'static Pool;
@@ -90,6 +90,21 @@ unsafe fn content_of<T: Pooled>(py: Python<'_>, object: *mut ffi::PyObject) -> *
     // does not matter.
     let borrowed = unsafe { Borrowed::from_ptr(py, object).cast_unchecked::<T>() };
     std::ptr::from_ref::<T>(borrowed.get()).cast_mut()
+}
+
+/// Takes the object's `__dict__` away, if its class has them.
+///
+/// # Safety
+/// `object` is a dead object of exactly `class`, which nobody else can reach.
+unsafe fn drop_dict(class: *mut ffi::PyTypeObject, object: *mut ffi::PyObject) {
+    // SAFETY: a positive offset is where objects of the class keep the pointer to their dictionary,
+    // which is null or an owned reference. It is emptied before the reference is given up.
+    unsafe {
+        let Ok(offset @ 1..) = usize::try_from((*class).tp_dictoffset) else { return };
+        let slot = object.byte_add(offset).cast::<*mut ffi::PyObject>();
+        let dict = std::ptr::replace(slot, std::ptr::null_mut());
+        ffi::Py_XDECREF(dict);
+    }
 }
 
 /// `tp_dealloc`: drops the content, and keeps the memory if there is room.

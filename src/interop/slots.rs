@@ -94,12 +94,3 @@ fn stop_with(py: Python<'_>, value: Py<PyAny>) {
     // SAFETY: the reference to the new instance is ours to give away.
     PyErr::from_value(unsafe { Bound::from_owned_ptr(py, stop) }).restore(py);
 }
-
-/// Sets `StopIteration(value)` as the current exception.
-#[cfg(not(Py_3_12))]
-fn stop_with(py: Python<'_>, value: Py<PyAny>) {
-    match py.get_type::<PyStopIteration>().call1((value,)) {
-        Ok(stop) => PyErr::from_value(stop).restore(py),
-        Err(error) => error.restore(py),
-    }
-}

@@ -136,7 +136,7 @@ impl Leaf for Enter {
             return Err(PyRuntimeError::new_err("the nursery's scope was closed while it opened"));
         };
         let manager = self.manager.get();
-        let nursery = Py::new(
+        let nursery = pool::make(
             py,
             Nursery {
                 parent: task.clone().unbind(),
@@ -150,7 +150,8 @@ impl Leaf for Enter {
                 parent_waits: LoopValue::new(false),
                 closed: LoopValue::new(false),
             },
-        )?;
+        )?
+        .unbind();
         let listed = nursery.clone_ref(py).into_any();
         task.get().child_nurseries.with(py, |open| open.push(listed));
         drop(manager.nursery.replace(py, Some(nursery.clone_ref(py))));

@@ -25,6 +25,7 @@ use crate::core::current;
 use crate::interop::cell::{LoopCell, LoopValue};
 use crate::interop::errors::no_public_constructor;
 use crate::interop::gc::{gc_fields, Trace};
+use crate::interop::pool::{self, pooled};
 use crate::interop::imports;
 use crate::interop::metaclass::adopt;
 use crate::kernel::{NodeId, Slab};
@@ -56,6 +57,7 @@ pub struct Nursery {
 }
 
 gc_fields!(Nursery: parent, cancel_scope, children, pending_excs);
+pooled!(Nursery);
 
 #[allow(non_snake_case, reason = "setters of private attributes")]
 #[pymethods]
@@ -198,6 +200,11 @@ pub fn set_nursery_metaclass(metaclass: &Bound<'_, PyType>) -> PyResult<()> {
 }
 
 impl Nursery {
+    /// Prepares the class. Call before the first nursery is made.
+    pub fn prepare(py: Python<'_>) {
+        pool::install::<Self>(py);
+    }
+
     fn tasks(&self, py: Python<'_>) -> Vec<Py<Task>> {
         self.children.with(py, |all| all.iter().map(|task| task.clone_ref(py)).collect())
     }

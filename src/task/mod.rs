@@ -27,6 +27,7 @@ use crate::core::{Runner, TaskLabel, TaskName};
 use crate::interop::cell::{LoopCell, LoopValue};
 use crate::interop::errors::no_public_constructor;
 use crate::interop::gc::{gc_fields, Trace};
+use crate::interop::pool::{self, pooled};
 use crate::kernel::NodeId;
 
 pub use schedule::{
@@ -88,6 +89,7 @@ pub struct Task {
 
 gc_fields!(Task: runner, coroutine, context, name, inbox, plan, parent_nursery, eventual_nursery,
     child_nurseries, breaks, sleep_data);
+pooled!(Task);
 
 #[pymethods]
 impl Task {
@@ -218,6 +220,11 @@ impl Task {
 }
 
 impl Task {
+    /// Prepares the class. Call before the first task is made.
+    pub fn prepare(py: Python<'_>) {
+        pool::install::<Self>(py);
+    }
+
     /// What the task's `repr` shows, without keeping the task alive.
     pub fn label(task: &Bound<'_, Self>) -> TaskLabel {
         let py = task.py();

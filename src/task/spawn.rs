@@ -11,7 +11,7 @@ use crate::core::instruments::Hook;
 use crate::core::{Runner, TaskName};
 use crate::interop::cell::{LoopCell, LoopValue};
 use crate::interop::context::{self, EnteredContext};
-use crate::interop::{coroutine, imports};
+use crate::interop::{coroutine, imports, pool};
 use crate::kernel::NodeId;
 use crate::trap::Awaitable;
 
@@ -48,7 +48,7 @@ pub fn spawn<'py>(
     let run = runner.get();
     let number = run.spawned.get(py);
     run.spawned.set(py, number + 1);
-    let task = Bound::new(
+    let task = pool::make(
         py,
         Task {
             runner: runner.clone().unbind(),
