@@ -5,6 +5,7 @@
 //! precondition it relies on and who guarantees it. The chapters of `SAFETY.md` have the reasoning
 //! that spans files.
 //!
+//! - [`async_function`]: functions that tools recognise as asynchronous.
 //! - [`cell`]: state of Python objects that only the holder of the interpreter lock may touch.
 //! - [`gc`]: traversal and clearing for the cyclic garbage collector.
 //! - [`coroutine`]: resuming a coroutine, returning values from an awaitable.
@@ -15,8 +16,10 @@
 //! - [`numbers`]: sizes and counts as users write them.
 //! - [`pool`]: memory of short-lived objects.
 //! - [`slots`]: slots of hot classes, filled by hand.
+//! - [`thread_name`]: what the operating system calls a thread.
 //! - [`run_context`]: which run this thread is in, kept where Python code can see it.
 
+pub mod async_function;
 pub mod cell;
 pub mod context;
 pub mod coroutine;
@@ -28,6 +31,7 @@ pub mod numbers;
 pub mod pool;
 pub mod run_context;
 pub mod slots;
+pub mod thread_name;
 
 #[cfg(Py_GIL_DISABLED)]
 compile_error!("the scheduler's state is guarded by the interpreter lock; free-threaded builds are not supported");

@@ -1,0 +1,122 @@
+//! Native functions that tools recognise as asynchronous.
+//!
+//! `inspect.iscoroutinefunction` believes in an attribute, as `asyncio`'s does, and built-in functions
+//! have no room for one. Who asks are, among others, `unittest.mock.patch`, to find out what to put in a
+//! function's place. So the public module-level functions that return awaitables are wrapped into
+//! objects that pass calls on, through the vectorcall protocol, and carry the marks. They are made once,
+//! with the module, and never change.
+
+use std::sync::OnceLock;
+
+use pyo3::exceptions::PyAttributeError;
+use pyo3::ffi;
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyTuple};
+use pyo3::{intern, Borrowed, PyTraverseError, PyVisit};
+
+/// A native function that returns an awaitable.
+#[pyclass(frozen, dict, weakref, module = "trio._native", name = "async_function")]
+pub struct AsyncFunction {
+    /// Where the interpreter looks for how to call the object. Never changes.
+    vectorcall: ffi::vectorcallfunc,
+    /// The built-in function.
+    function: Py<PyAny>,
+}
+
+#[pymethods]
+impl AsyncFunction {
+    /// The mark that `inspect.markcoroutinefunction` sets, from Python 3.12 on.
+    #[getter]
+    fn _is_coroutine_marker<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        let bearer = py.import(intern!(py, "types"))?.getattr(intern!(py, "SimpleNamespace"))?;
+        py.import(intern!(py, "inspect"))?
+            .call_method1(intern!(py, "markcoroutinefunction"), (bearer.call0()?,))?
+            .getattr(intern!(py, "_is_coroutine_marker"))
+    }
+
+    /// The mark of `asyncio.iscoroutinefunction`. Nobody who has not imported `asyncio` can want it.
+    #[getter]
+    fn _is_coroutine<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        let name = intern!(py, "_is_coroutine");
+        let modules = py.import(intern!(py, "sys"))?.getattr(intern!(py, "modules"))?;
+        match modules.cast::<PyDict>()?.get_item(intern!(py, "asyncio.coroutines"))? {
+            Some(module) => module.getattr(name),
+            None => Err(PyAttributeError::new_err(name.clone().unbind())),
+        }
+    }
+
+    #[pyo3(signature = (*args, **kwargs))]
+    fn __call__<'py>(
+        &self,
+        args: &Bound<'py, PyTuple>,
+        kwargs: Option<&Bound<'py, PyDict>>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        self.function.bind(args.py()).call(args, kwargs)
+    }
+
+    /// As an attribute of a class it stays what it is, like a built-in function.
+    fn __get__(slf: Py<Self>, _instance: Py<PyAny>, _owner: Option<Py<PyAny>>) -> Py<Self> {
+        slf
+    }
+
+    fn __repr__(slf: &Bound<'_, Self>) -> PyResult<String> {
+        let name = slf.getattr(intern!(slf.py(), "__qualname__"))?;
+        Ok(format!("<function {} at {:#x}>", name.str()?, slf.as_ptr() as usize))
+    }
+
+    /// Pickled by name, like any function.
+    fn __reduce__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        slf.getattr(intern!(slf.py(), "__qualname__"))
+    }
+
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        visit.call(&self.function)
+    }
+}
+
+impl AsyncFunction {
+    /// Wraps the function that `module` has under `name`.
+    pub fn replace(module: &Bound<'_, PyModule>, name: &str) -> PyResult<()> {
+        let py = module.py();
+        let function = module.getattr(name)?;
+        let this = Self { vectorcall: call, function: function.clone().unbind() };
+        let object = Bound::new(py, this)?;
+        Self::prepare(&object);
+        for attribute in ["__name__", "__qualname__", "__module__", "__doc__"] {
+            object.setattr(attribute, function.getattr(attribute)?)?;
+        }
+        object.setattr("__wrapped__", function)?;
+        module.setattr(name, object)
+    }
+
+    /// Tells the interpreter, when the first object has been made, that these can be called quickly.
+    fn prepare(first: &Bound<'_, Self>) {
+        static PREPARED: OnceLock<()> = OnceLock::new();
+        PREPARED.get_or_init(|| {
+            let field = (&raw const first.get().vectorcall) as isize;
+            let class = first.get_type().as_type_ptr();
+            // SAFETY: nobody else uses the class yet. Every object of it holds a function pointer at
+            // this distance from its start, and the class is final.
+            unsafe {
+                (*class).tp_vectorcall_offset = field - first.as_ptr() as isize;
+                (*class).tp_flags |= ffi::Py_TPFLAGS_HAVE_VECTORCALL;
+            }
+        });
+    }
+}
+
+/// Passes a call on to the built-in function.
+unsafe extern "C" fn call(
+    object: *mut ffi::PyObject,
+    arguments: *const *mut ffi::PyObject,
+    count: usize,
+    names: *mut ffi::PyObject,
+) -> *mut ffi::PyObject {
+    // SAFETY: the interpreter finds this function only in objects of the class, and calls it with the
+    // interpreter lock held; the arguments are handed on as they came.
+    unsafe {
+        let py = Python::assume_attached();
+        let this = Borrowed::from_ptr(py, object).cast_unchecked::<AsyncFunction>();
+        ffi::PyObject_Vectorcall(this.get().function.as_ptr(), arguments, count, names)
+    }
+}
