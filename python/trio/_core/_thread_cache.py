@@ -25,11 +25,10 @@ from __future__ import annotations
 import os
 import sys
 from contextvars import Context
-from functools import cache
 from itertools import count
 from threading import Thread
 
-from .._native import Gate as Lock
+from .._native import Gate as Lock, set_os_thread_name
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -46,42 +45,18 @@ if TYPE_CHECKING:
 # Seconds for which an idle worker stays around.
 IDLE_TIMEOUT = 10.0
 
-# The kernel's limit for a thread name (TASK_COMM_LEN) without the terminating zero; see prctl(2), PR_SET_NAME.
-_OS_NAME_BYTES = 15
-
 _numbers = count()
 
 
-@cache
-def get_os_thread_name_func() -> Callable[[int | None, str], None] | None:
-    """A function ``(thread ident, name)`` that names a thread for the operating system, or `None` if there is no such thing.
-
-    This is `pthread_setname_np(3)`, which `threading` itself only uses from Python 3.14 on.  Names are cut to 15 bytes;
-    characters outside of ASCII become question marks.
-    """
-    import ctypes
-
-    try:
-        # PyDLL does not release the GIL around the call, which takes less time than getting the GIL back would.
-        setname = ctypes.PyDLL(None).pthread_setname_np
-    except (AttributeError, OSError, TypeError):
-        return None
-    if sys.platform == "darwin":
-        return None  # takes no thread there, and only ever names the calling one
-    setname.argtypes = (ctypes.c_void_p, ctypes.c_char_p)
-    setname.restype = ctypes.c_int
-
-    def set_os_thread_name(ident: int | None, name: str) -> None:
-        if ident is not None:
-            setname(ident, name.encode("ascii", "replace")[:_OS_NAME_BYTES])
-
+def get_os_thread_name_func() -> Callable[[bytes], None] | None:
+    """The function that names the calling thread for the operating system; `None` where there is no such thing."""
     return set_os_thread_name
 
 
 class WorkerThread:
     """One thread of a `ThreadCache`: the job it has been given, the gate behind which it sleeps, and its names."""
 
-    __slots__ = ("_cache", "_default_name", "_gate", "_job", "_set_os_name", "_thread")
+    __slots__ = ("_cache", "_default_name", "_gate", "_job", "_thread")
 
     def __init__(self, cache: ThreadCache, job: Job) -> None:
         self._cache = cache
@@ -89,16 +64,15 @@ class WorkerThread:
         self._gate = Lock()
         self._gate.acquire()
         self._default_name = f"Trio thread {next(_numbers)}"
-        self._set_os_name = get_os_thread_name_func()
         self._thread = Thread(target=self._work, name=self._default_name, daemon=True)
         # Some builds of Python hand the starter's context to a thread, which would keep its values alive for as long as
         # the worker lives.
         Context().run(self._thread.start)
 
     def _rename(self, name: str) -> None:
+        """Name the worker, from within it: the operating system knows the first 15 bytes, with question marks for non-ASCII."""
         self._thread.name = name
-        if self._set_os_name is not None:
-            self._set_os_name(self._thread.ident, name)
+        set_os_thread_name(name.encode("ascii", "replace"))
 
     def _work(self) -> None:
         from outcome import capture
