@@ -47,7 +47,7 @@ mod _native {
     #[pymodule_export]
     use crate::interop::thread_name::set_os_thread_name;
     #[pymodule_export]
-    use crate::io::{notify_closing, wait_readable, wait_writable};
+    use crate::io::{notify_closing, wait_readable, wait_writable, OwnedSocket};
     #[pymodule_export]
     use crate::nursery::{open_nursery, set_nursery_metaclass, Nursery, NurseryManager};
     #[pymodule_export]
@@ -77,7 +77,7 @@ mod _native {
     use super::{Bound, PyModule, PyModuleMethods, PyResult};
     use crate::interop::async_function::AsyncFunction;
 
-    const PUBLIC_ASYNC_FUNCTIONS: [&str; 9] = [
+    const PUBLIC_ASYNC_FUNCTIONS: [&str; 7] = [
         "cancel_shielded_checkpoint",
         "checkpoint",
         "checkpoint_if_cancelled",
@@ -85,8 +85,6 @@ mod _native {
         "sleep_forever",
         "sleep_until",
         "wait_all_tasks_blocked",
-        "wait_readable",
-        "wait_writable",
     ];
 
     #[pymodule_init]

@@ -6,7 +6,9 @@ The parts of :mod:`trio.socket`, from the public face downwards::
     _socket_interface.py   SocketType, what a socket can do
     _socket.py             this file: _SocketType, which does it for a file descriptor, and the functions that make one
     _socket_names.py       host and service names to addresses
-    _socket_ops.py         the operations that may wait
+    _socket_ops.py         trying before waiting, for others
+
+The operations that may wait are native and inherited from ``OwnedSocket`` (``src/io/socket.rs``), as is ``detach``.
 
 A ``_SocketType`` owns a plain `socket.socket` in its attribute ``_sock`` and keeps it non-blocking.  It is open until
 ``close``, ``detach`` or a cancelled ``connect``, and closed from then on.  Every method reaches the descriptor through
@@ -18,12 +20,12 @@ task could end up waiting for whichever file gets the same number next.
 
 from __future__ import annotations
 
-import errno
 import os
 import select
 import socket as _stdlib_socket
 
-from . import _core, _socket_ops
+from . import _core
+from ._native import OwnedSocket
 from ._socket_interface import AddressFormat as AddressFormat, SocketType as SocketType
 from ._socket_names import (
     _NUMERIC_ONLY as _NUMERIC_ONLY,
@@ -35,7 +37,7 @@ from ._socket_names import (
     getprotobyname as getprotobyname,
     set_custom_hostname_resolver as set_custom_hostname_resolver,
 )
-from ._socket_ops import _try_sync
+from ._socket_ops import _try_sync as _try_sync
 from ._threads import to_thread_run_sync
 
 TYPE_CHECKING = False
@@ -43,6 +45,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from socket import AddressFamily, SocketKind
     from types import TracebackType
+    from typing import Any
 
     from typing_extensions import Buffer, Self
 
@@ -134,16 +137,7 @@ def socket(
 # ---- the socket ----
 
 
-def _in_progress(exc: BaseException) -> bool:
-    """Whether a ``connect`` call has begun to connect.
-
-    EAGAIN also arrives as `BlockingIOError` but means the opposite: the queue of a listening ``AF_UNIX`` socket is
-    full, no attempt is under way, and waiting would report a success that never was.
-    """
-    return isinstance(exc, BlockingIOError) and exc.errno != errno.EAGAIN
-
-
-class _SocketType(SocketType):
+class _SocketType(OwnedSocket, SocketType):
     """A socket of the operating system."""
 
     def __init__(self, sock: _stdlib_socket.socket) -> None:
@@ -232,9 +226,6 @@ class _SocketType(SocketType):
             _core.notify_closing(self._sock)
             self._sock.close()
 
-    def detach(self) -> int:
-        return self._sock.detach()
-
     # what may wait
 
     async def wait_writable(self) -> None:
@@ -258,10 +249,8 @@ class _SocketType(SocketType):
     async def connect(self, address: AddressFormat) -> None:
         try:
             address = await self._resolve_address_nocp(address, local=False)
-            async with _try_sync(_in_progress):
-                self._sock.connect(address)
+            if not await self._connect(address):
                 return
-            await _core.wait_writable(self._sock)
         except _core.Cancelled:
             self.close()
             raise
@@ -270,22 +259,13 @@ class _SocketType(SocketType):
             raise OSError(error, f"Error connecting to {address!r}: {os.strerror(error)}")
 
     async def accept(self) -> tuple[SocketType, AddressFormat]:
-        sock, address = await _socket_ops.accept(self)
+        sock, address = await self._accept()
         return from_stdlib_socket(sock), address
 
-    recv = _socket_ops.recv
-    recv_into = _socket_ops.recv_into
-    recvfrom = _socket_ops.recvfrom
-    recvfrom_into = _socket_ops.recvfrom_into
-    recvmsg = _socket_ops.recvmsg
-    recvmsg_into = _socket_ops.recvmsg_into
-    send = _socket_ops.send
-
-    async def sendto(self, *args: object) -> int:
+    async def _sendto_resolved(self, *args: Any) -> int:
         if len(args) in (2, 3):  # other numbers are for the system call to refuse
             args = (*args[:-1], await self._resolve_address_nocp(args[-1], local=False))
-        sent: int = await _socket_ops.sendto(self, *args)
-        return sent
+        return await self._sendto(*args)
 
     async def sendmsg(
         self,
@@ -297,5 +277,4 @@ class _SocketType(SocketType):
     ) -> int:
         if address is not None:
             address = await self._resolve_address_nocp(address, local=False)
-        sent: int = await _socket_ops.sendmsg(self, buffers, ancdata, flags, address)
-        return sent
+        return await self._sendmsg(buffers, ancdata, flags, address)

@@ -9,7 +9,8 @@
 //! | cancel scopes | [`crate::kernel::CancelTree`] | `cancel`, `nursery`, spawning and exiting |
 //! | deadlines | [`crate::kernel::DeadlineHeap`] | `cancel`, `time`, the tick |
 //! | waiting for calm | [`crate::kernel::IdleSet`] | `time`, the tick |
-//! | readiness of fds | [`poller`] | `io`, the tick |
+//! | sleeping until something happens | [`poller`] | the tick |
+//! | who waits for which fd | [`registrations`] | `io`, the poller |
 //! | calls from outside | [`entry_queue`] | any thread |
 //! | instruments | [`instruments`] | tasks, the tick |
 //! | time | [`clock`] | fixed for the run |
@@ -24,6 +25,7 @@ pub mod instruments;
 pub mod name;
 pub mod poller;
 pub mod reason;
+pub mod registrations;
 pub mod runner;
 
 pub use name::{TaskLabel, TaskName};

@@ -59,6 +59,8 @@ imported! {
     condition_statistics => "trio._sync", "ConditionStatistics";
     capacity_limiter_statistics => "trio._sync", "CapacityLimiterStatistics";
     memory_channel_statistics => "trio._channel", "MemoryChannelStatistics";
+    /// `socket.socket`.
+    stdlib_socket => "socket", "socket";
     /// `logging.getLogger`.
     get_logger => "logging", "getLogger";
 }

@@ -18,6 +18,7 @@
 //! - [`slots`]: slots of hot classes, filled by hand.
 //! - [`thread_name`]: what the operating system calls a thread.
 //! - [`run_context`]: which run this thread is in, kept where Python code can see it.
+//! - [`transfer`]: system calls that move octets between sockets and Python's memory.
 
 pub mod async_function;
 pub mod cell;
@@ -32,6 +33,7 @@ pub mod pool;
 pub mod run_context;
 pub mod slots;
 pub mod thread_name;
+pub mod transfer;
 
 #[cfg(Py_GIL_DISABLED)]
 compile_error!("the scheduler's state is guarded by the interpreter lock; free-threaded builds are not supported");

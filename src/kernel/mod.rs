@@ -12,12 +12,14 @@
 //! | [`WaitQueue`] | who waits here, in which order, with O(1) departure |
 //! | [`CancelTree`] | who is inside which cancel scope, and is it cancelled |
 //! | [`IdleSet`] | who wants to run once everybody else is blocked |
+//! | [`Readiness`] | is it worth trying to read from this socket, or to write |
 
 #![forbid(unsafe_code)]
 
 mod cancel_tree;
 mod deadline_heap;
 mod idle_set;
+mod readiness;
 mod run_queue;
 mod slab;
 mod wait_queue;
@@ -25,6 +27,7 @@ mod wait_queue;
 pub use cancel_tree::{CancelTree, Change, NodeId};
 pub use deadline_heap::{DeadlineHeap, DeadlineKey};
 pub use idle_set::{IdleKey, IdleSet};
+pub use readiness::{Direction, Readiness, Report};
 pub use run_queue::RunQueue;
 pub use slab::{Slab, SlabKey};
 pub use wait_queue::{WaitKey, WaitQueue};

@@ -22,13 +22,10 @@ from .._native import (
     current_trio_token as current_trio_token,
     in_trio_run as in_trio_run,
     in_trio_task as in_trio_task,
-    notify_closing as notify_closing,
     open_nursery as open_nursery,
     remove_instrument as remove_instrument,
     reschedule as reschedule,
     wait_all_tasks_blocked as wait_all_tasks_blocked,
-    wait_readable as wait_readable,
-    wait_writable as wait_writable,
 )
 from ._exceptions import (
     BrokenResourceError as BrokenResourceError,
@@ -46,6 +43,11 @@ from ._ki import (
     enable_ki_protection as enable_ki_protection,
 )
 from ._nursery import TASK_STATUS_IGNORED as TASK_STATUS_IGNORED
+from ._readiness import (
+    notify_closing as notify_closing,
+    wait_readable as wait_readable,
+    wait_writable as wait_writable,
+)
 from ._run import (
     current_statistics as current_statistics,
     run as run,

@@ -40,6 +40,7 @@ from ._asyncgens import AsyncGenerators
 from ._entry_queue import work_off_calls
 from ._ki import KIHandler, enable_ki_protection
 from ._nursery import TaskStatus as _TaskStatus, warn_loose_groups  # noqa: F401
+from ._readiness import TheIOManager as TheIOManager
 from ._run_context import GLOBAL_RUN_CONTEXT as GLOBAL_RUN_CONTEXT
 from ._wakeup_socketpair import WakeupSocketpair
 
@@ -296,19 +297,6 @@ def _current_runner() -> Runner:
         return GLOBAL_RUN_CONTEXT.runner
     except AttributeError:
         raise RuntimeError("must be called from async context") from None
-
-
-class TheIOManager:
-    """The run's side of waiting for file descriptors, as methods that can be replaced."""
-
-    async def wait_readable(self, fd: Any) -> None:
-        await _native.wait_readable(fd)
-
-    async def wait_writable(self, fd: Any) -> None:
-        await _native.wait_writable(fd)
-
-    def notify_closing(self, fd: Any) -> None:
-        _native.notify_closing(fd)
 
 
 def _hypothesis_plugin_setup() -> None:
