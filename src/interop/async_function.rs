@@ -8,7 +8,7 @@
 
 use std::sync::OnceLock;
 
-use pyo3::exceptions::PyAttributeError;
+use pyo3::exceptions::{PyAttributeError, PyTypeError};
 use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
@@ -21,6 +21,8 @@ pub struct AsyncFunction {
     vectorcall: ffi::vectorcallfunc,
     /// The built-in function.
     function: Py<PyAny>,
+    /// How to call it.
+    target: ffi::vectorcallfunc,
 }
 
 #[pymethods]
@@ -79,7 +81,10 @@ impl AsyncFunction {
     pub fn replace(module: &Bound<'_, PyModule>, name: &str) -> PyResult<()> {
         let py = module.py();
         let function = module.getattr(name)?;
-        let this = Self { vectorcall: call, function: function.clone().unbind() };
+        // SAFETY: the argument is alive.
+        let target = unsafe { ffi::PyVectorcall_Function(function.as_ptr()) }
+            .ok_or_else(|| PyTypeError::new_err("only built-in functions can be wrapped"))?;
+        let this = Self { vectorcall: call, function: function.clone().unbind(), target };
         let object = Bound::new(py, this)?;
         Self::prepare(&object);
         for attribute in ["__name__", "__qualname__", "__module__", "__doc__"] {
@@ -116,7 +121,8 @@ unsafe extern "C" fn call(
     // interpreter lock held; the arguments are handed on as they came.
     unsafe {
         let py = Python::assume_attached();
-        let this = Borrowed::from_ptr(py, object).cast_unchecked::<AsyncFunction>();
-        ffi::PyObject_Vectorcall(this.get().function.as_ptr(), arguments, count, names)
+        let object = Borrowed::from_ptr(py, object).cast_unchecked::<AsyncFunction>();
+        let this = object.get();
+        (this.target)(this.function.as_ptr(), arguments, count, names)
     }
 }
