@@ -115,32 +115,44 @@ unsafe extern "C" fn bury<T: Pooled>(object: *mut ffi::PyObject) {
         ffi::PyObject_GC_UnTrack(object.cast());
         ffi::PyObject_ClearWeakRefs(object);
     }
-    Python::attach(|py| {
-        let class = T::type_object_raw(py);
-        // SAFETY: the content is initialised, nobody can reach it any more, and it is dropped once.
-        let content = unsafe { content_of::<T>(py, object) };
-        // A panicking destructor must not unwind into the interpreter; its value is lost either way.
-        let dropped =
-            catch_unwind(AssertUnwindSafe(|| unsafe { std::ptr::drop_in_place(content) }));
-        drop(dropped);
-        let kept = NonNull::new(object).is_some_and(|object| {
-            T::pool().spare.with(py, |spare| {
-                let room = spare.len() < CAPACITY;
-                if room {
-                    spare.push(Dead(object));
-                }
-                room
-            })
-        });
-        // SAFETY: an object of a heap type owns a reference to it, which ends here; memory that is not
-        // kept goes back to where the type got it from.
-        unsafe {
-            if !kept {
-                if let Some(free) = (*class).tp_free {
-                    free(object.cast());
-                }
-            }
-            ffi::Py_DECREF(class.cast());
+    // While the interpreter shuts down, PyO3 refuses to attach; the lock is held all the same.
+    // SAFETY: as above; the object is buried once, by whichever of the two calls happens.
+    unsafe {
+        if Python::try_attach(|py| bury_attached::<T>(py, object)).is_none() {
+            bury_attached::<T>(Python::assume_attached(), object);
         }
+    }
+}
+
+/// # Safety
+/// `object` is a dead object of exactly the class `T`, which nobody else can reach, and is buried once.
+#[inline]
+unsafe fn bury_attached<T: Pooled>(py: Python<'_>, object: *mut ffi::PyObject) {
+    let class = T::type_object_raw(py);
+    // SAFETY: the content is initialised, nobody can reach it any more, and it is dropped once.
+    let content = unsafe { content_of::<T>(py, object) };
+    // A panicking destructor must not unwind into the interpreter; its value is lost either way.
+    let dropped = catch_unwind(AssertUnwindSafe(|| unsafe { std::ptr::drop_in_place(content) }));
+    drop(dropped);
+    // SAFETY: guaranteed by the caller.
+    unsafe { drop_dict(class, object) };
+    let kept = NonNull::new(object).is_some_and(|object| {
+        T::pool().spare.with(py, |spare| {
+            let room = spare.len() < CAPACITY;
+            if room {
+                spare.push(Dead(object));
+            }
+            room
+        })
     });
+    // SAFETY: an object of a heap type owns a reference to it, which ends here; memory that is not
+    // kept goes back to where the type got it from.
+    unsafe {
+        if !kept {
+            if let Some(free) = (*class).tp_free {
+                free(object.cast());
+            }
+        }
+        ffi::Py_DECREF(class.cast());
+    }
 }

@@ -239,7 +239,7 @@ impl GuestRun {
 
 impl Drop for GuestRun {
     fn drop(&mut self) {
-        Python::attach(|py| {
+        Python::try_attach(|py| {
             if self.finished.get(py) || self.runner.take(py).is_none() {
                 return;
             }

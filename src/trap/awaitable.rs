@@ -289,7 +289,8 @@ impl Drop for Awaitable {
 
 #[cold]
 fn warn_never_awaited(name: &str) {
-    Python::attach(|py| {
+    // An interpreter that shuts down is not told any more.
+    Python::try_attach(|py| {
         let text = format!("coroutine '{name}' was never awaited\0");
         let Ok(text) = std::ffi::CString::from_vec_with_nul(text.into_bytes()) else { return };
         if let Err(error) = PyErr::warn(py, &py.get_type::<PyRuntimeWarning>(), &text, 1) {
