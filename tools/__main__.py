@@ -106,7 +106,7 @@ def check_rust(report: Report) -> None:
 
 
 def check_python(report: Report) -> None:
-    """ruff and mypy, as far as pyproject.toml configures them."""
+    """ruff, mypy and pyright, as far as pyproject.toml configures them."""
     settings = (PROJECT / "pyproject.toml").read_text(encoding="utf-8")
     python = choose([])[0]
     inner = report.attempt("checkers", lambda: environments.bare_test_environment(python))
@@ -117,6 +117,8 @@ def check_python(report: Report) -> None:
         report.step("ruff format", [inner, "-m", "ruff", "format", "--check", "."])
     if "[tool.mypy" in settings:
         report.step("mypy", [inner, "-m", "mypy"])
+    if "[tool.pyright" in settings:
+        report.step("pyright", [inner, "-m", "pyright", "--pythonpath", inner])
 
 
 def ci(options: argparse.Namespace) -> int:

@@ -1,0 +1,65 @@
+"""The stub of the extension says what the extension has, and the type checkers agree on what users see."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import trio
+import trio._native
+
+HERE = Path(__file__).parent
+
+
+def checker(arguments: list[str], cwd: Path) -> None:
+    """Run a type checker; its output is the message if it is not content."""
+    result = subprocess.run([sys.executable, "-m", *arguments], cwd=cwd, capture_output=True, text=True)
+    assert result.returncode == 0, result.stdout + result.stderr
+
+
+@pytest.mark.slow
+def test_the_stub_matches_the_extension(tmp_path: Path) -> None:
+    allowlist = HERE / "stubtest-allowlist.txt"
+    checker(["mypy.stubtest", "trio._native", "--allowlist", str(allowlist)], tmp_path)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "tool", [["mypy", "--strict", "--no-incremental"], ["pyright", "--pythonpath", sys.executable]], ids=["mypy", "pyright"]
+)
+def test_programs_have_the_types_that_they_should(tool: list[str], tmp_path: Path) -> None:
+    program = tmp_path / "program.py"
+    program.write_text((HERE / "program.py").read_text(encoding="utf-8"), encoding="utf-8")
+    checker([*tool, str(program)], tmp_path)
+
+
+def test_the_package_says_that_it_is_typed() -> None:
+    package = Path(inspect.getfile(trio)).parent
+    assert (package / "py.typed").is_file()
+    assert (package / "_native.pyi").is_file()
+
+
+def async_functions(tree: ast.AST, prefix: str = "") -> set[str]:
+    """The dotted names of all `async def` in a stub."""
+    found = set()
+    for node in ast.iter_child_nodes(tree):
+        if isinstance(node, ast.ClassDef):
+            found |= async_functions(node, f"{prefix}{node.name}.")
+        elif isinstance(node, ast.AsyncFunctionDef):
+            found.add(prefix + node.name)
+    return found
+
+
+def test_functions_of_the_extension_can_be_told_from_synchronous_ones() -> None:
+    """`inspect` believes the mark that they carry from Python 3.12 on, `asyncio` another one on all versions."""
+    import asyncio.coroutines
+
+    for name in ("checkpoint", "sleep", "sleep_forever", "wait_all_tasks_blocked"):
+        function = getattr(trio._native, name)
+        assert asyncio.coroutines._is_coroutine is function._is_coroutine  # type: ignore[attr-defined]
+        assert inspect.iscoroutinefunction(function) == (sys.version_info >= (3, 12))
