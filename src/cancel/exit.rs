@@ -47,7 +47,7 @@ pub fn leave<'py>(
         (Some(innermost), _, _, Some(outer)) if innermost == node => {
             runner.scopes.with(py, |tree| tree.move_into(leaf, outer, &mut change));
         }
-        (_, true, ..) => {}
+        (_, true, ..) | (None, ..) => {}
         (_, false, false, _) => {
             let text = format!(
                 "Cancel scope stack corrupted: attempted to exit {} from unrelated {}\n{}",
@@ -65,7 +65,6 @@ pub fn leave<'py>(
                 runner.scopes.with(py, |tree| tree.move_into(leaf, outer, &mut change));
             }
         }
-        (None, ..) => {}
     }
     let swallows = rest.is_some()
         && runner

@@ -233,10 +233,12 @@ impl State {
     }
 }
 
-/// Wakes tasks with an exception each.
+/// Wakes tasks with an exception each. If waking one fails, the others are woken all the same.
 fn fail_all(py: Python<'_>, waiters: Vec<Waiter>, error: fn(Python<'_>) -> PyErr) -> PyResult<()> {
-    waiters.iter().fold(Ok(()), |result, waiter| {
+    let mut result = Ok(());
+    for waiter in waiters {
         let message = Resume::Error(error(py).into_value(py));
-        result.and(reschedule(waiter.task.bind(py), message))
-    })
+        result = result.and(reschedule(waiter.task.bind(py), message));
+    }
+    result
 }

@@ -14,6 +14,21 @@ pub enum Resumed {
     Raised(PyErr),
 }
 
+/// Stops a thread for ever if it is unwound through this.
+///
+/// A daemon thread that asks for the interpreter lock after the interpreter has begun to shut down is
+/// ended by CPython up to 3.13 with `pthread_exit`, which unwinds through our frames without the lock.
+/// What they would clean up is going away as a whole; touching it would be a data race.
+struct HangIfUnwound;
+
+impl Drop for HangIfUnwound {
+    fn drop(&mut self) {
+        loop {
+            std::thread::park();
+        }
+    }
+}
+
 /// Resumes `coroutine` by sending it `None`.
 ///
 /// `None` is what reaches a native awaitable through `tp_iternext`; any other value would be
@@ -23,33 +38,36 @@ pub enum Resumed {
 pub fn resume(coroutine: &Bound<'_, PyAny>) -> Resumed {
     let py = coroutine.py();
     let mut result = std::ptr::null_mut();
+    let hang = HangIfUnwound;
     // SAFETY: both objects are alive for the call and `result` is a valid place for the outcome.
     let status = unsafe { ffi::PyIter_Send(coroutine.as_ptr(), ffi::Py_None(), &raw mut result) };
-    // SAFETY: on these two statuses `result` is a new reference that is ours, else it is null.
-    match status {
-        ffi::PySendResult::PYGEN_NEXT => {
-            Resumed::Yielded(unsafe { Bound::from_owned_ptr(py, result) }.unbind())
-        }
-        ffi::PySendResult::PYGEN_RETURN => {
-            Resumed::Returned(unsafe { Bound::from_owned_ptr(py, result) }.unbind())
-        }
-        ffi::PySendResult::PYGEN_ERROR => Resumed::Raised(PyErr::fetch(py)),
+    std::mem::forget(hang);
+    // SAFETY: `result` is a new reference that is ours, or null where the status is an error.
+    let result = unsafe { Bound::from_owned_ptr_or_opt(py, result) };
+    match (status, result) {
+        (ffi::PySendResult::PYGEN_NEXT, Some(message)) => Resumed::Yielded(message.unbind()),
+        (ffi::PySendResult::PYGEN_RETURN, Some(value)) => Resumed::Returned(value.unbind()),
+        _ => Resumed::Raised(PyErr::fetch(py)),
     }
 }
 
 /// Resumes `coroutine` by sending it `None` (3.9 has no `PyIter_Send`).
 #[cfg(not(Py_3_10))]
 pub fn resume(coroutine: &Bound<'_, PyAny>) -> Resumed {
-    sort_out(
-        coroutine.py(),
-        coroutine.call_method1(pyo3::intern!(coroutine.py(), "send"), (coroutine.py().None(),)),
-    )
+    let py = coroutine.py();
+    let hang = HangIfUnwound;
+    let result = coroutine.call_method1(pyo3::intern!(py, "send"), (py.None(),));
+    std::mem::forget(hang);
+    sort_out(py, result)
 }
 
 /// Throws `error` into `coroutine` at the point where it is suspended.
 pub fn throw(coroutine: &Bound<'_, PyAny>, error: PyErr) -> Resumed {
     let py = coroutine.py();
-    sort_out(py, coroutine.call_method1(pyo3::intern!(py, "throw"), (error.into_value(py),)))
+    let hang = HangIfUnwound;
+    let result = coroutine.call_method1(pyo3::intern!(py, "throw"), (error.into_value(py),));
+    std::mem::forget(hang);
+    sort_out(py, result)
 }
 
 fn sort_out(py: Python<'_>, result: PyResult<Bound<'_, PyAny>>) -> Resumed {

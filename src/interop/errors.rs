@@ -77,10 +77,10 @@ impl Cancelled {
     fn __str__(&self, py: Python<'_>) -> PyResult<String> {
         let mut text = format!("cancelled due to {}", self.source.bind(py));
         if let Some(reason) = &self.reason {
-            text.push_str(&format!(" with reason {}", reason.bind(py).repr()?));
+            text = format!("{text} with reason {}", reason.bind(py).repr()?);
         }
         if let Some(task) = &self.source_task {
-            text.push_str(&format!(" from task {}", task.bind(py).str()?));
+            text = format!("{text} from task {}", task.bind(py).str()?);
         }
         Ok(text)
     }

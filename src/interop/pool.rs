@@ -132,8 +132,9 @@ unsafe fn bury_attached<T: Pooled>(py: Python<'_>, object: *mut ffi::PyObject) {
     // SAFETY: the content is initialised, nobody can reach it any more, and it is dropped once.
     let content = unsafe { content_of::<T>(py, object) };
     // A panicking destructor must not unwind into the interpreter; its value is lost either way.
-    let dropped = catch_unwind(AssertUnwindSafe(|| unsafe { std::ptr::drop_in_place(content) }));
-    drop(dropped);
+    // SAFETY: as above.
+    let drop_content = || unsafe { std::ptr::drop_in_place(content) };
+    catch_unwind(AssertUnwindSafe(drop_content)).ok();
     // SAFETY: guaranteed by the caller.
     unsafe { drop_dict(class, object) };
     let kept = NonNull::new(object).is_some_and(|object| {

@@ -452,10 +452,10 @@ impl<T, S, R: Clone> CancelTree<T, S, R> {
         if parent == NONE {
             return;
         }
-        if prev != NONE {
-            self.nodes.at_mut(prev).next = next;
-        } else {
+        if prev == NONE {
             self.nodes.at_mut(parent).first_child = next;
+        } else {
+            self.nodes.at_mut(prev).next = next;
         }
         if next != NONE {
             self.nodes.at_mut(next).prev = prev;

@@ -184,7 +184,9 @@ mod tests {
                 0 | 1 => model.push_back((queue.push_back(step), step)),
                 2 => assert_eq!(queue.pop_front(), model.pop_front().map(|(_, value)| value)),
                 _ if !model.is_empty() => {
-                    let (key, value) = model.remove(seed as usize / 4 % model.len()).unwrap();
+                    let (key, value) = model
+                        .remove(seed as usize / 4 % model.len())
+                        .expect("an index below the length");
                     assert_eq!(queue.remove(key), Some(value));
                 }
                 _ => {}

@@ -271,11 +271,11 @@ fn note_interruption(
 }
 
 /// One exception for all that have been collected.
-fn combine<'py>(
-    py: Python<'py>,
+fn combine(
+    py: Python<'_>,
     mut pending: Vec<Py<PyBaseException>>,
     strict: bool,
-) -> PyResult<Option<Bound<'py, PyBaseException>>> {
+) -> PyResult<Option<Bound<'_, PyBaseException>>> {
     if pending.is_empty() {
         return Ok(None);
     }

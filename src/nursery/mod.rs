@@ -25,9 +25,9 @@ use crate::core::current;
 use crate::interop::cell::{LoopCell, LoopValue};
 use crate::interop::errors::no_public_constructor;
 use crate::interop::gc::{gc_fields, Trace};
-use crate::interop::pool::{self, pooled};
 use crate::interop::imports;
 use crate::interop::metaclass::adopt;
+use crate::interop::pool::{self, pooled};
 use crate::kernel::{NodeId, Slab};
 use crate::task::Task;
 

@@ -181,7 +181,7 @@ impl GuestRun {
     ) -> PyResult<T> {
         let mut ticker = self.ticker.take(py).unwrap_or_else(Ticker::new);
         let result = work(&mut ticker);
-        drop(self.ticker.replace(py, Some(ticker)));
+        self.ticker.replace(py, Some(ticker));
         result
     }
 

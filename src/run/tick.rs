@@ -255,7 +255,7 @@ fn shuffled(run: &Runner, py: Python<'_>, mut batch: Vec<Py<Task>>) -> PyResult<
         batch.sort_by_key(|task| task.get().number);
         let order = PyList::new(py, batch)?;
         random.call_method1(intern!(py, "shuffle"), (&order,))?;
-        return Ok(order.extract()?);
+        return order.extract();
     }
     let chance: f64 = random.call_method0(intern!(py, "random"))?.extract()?;
     if chance < 0.5 {

@@ -114,13 +114,11 @@ impl ParkingLot {
     ///     task: who is to blame; by default the current task. Goes into :attr:`broken_by`.
     #[pyo3(signature = (task = None))]
     fn break_lot(slf: &Bound<'_, Self>, task: Option<&Bound<'_, PyAny>>) -> PyResult<()> {
-        match task {
-            Some(task) => Self::break_because_of(slf, task),
-            None => {
-                let task = current::task(slf.py())?;
-                Self::break_because_of(slf, &task)
-            }
-        }
+        let culprit = match task {
+            Some(task) => task.clone(),
+            None => current::task(slf.py())?.into_any(),
+        };
+        Self::break_because_of(slf, &culprit)
     }
 
     #[getter]

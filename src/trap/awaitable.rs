@@ -69,6 +69,7 @@ pub struct Awaitable {
 impl Awaitable {
     /// An awaitable of the function `name` that runs `leaf` when it is awaited.
     #[inline]
+    #[allow(clippy::new_ret_no_self, reason = "Python objects are made where they are handed over")]
     pub fn new(name: &'static str, leaf: impl Leaf + 'static) -> NewAwaitable {
         let leaf = LoopCell::new(Some(Box::new(leaf) as Box<dyn Leaf>));
         NewAwaitable(Self { leaf, phase: LoopValue::new(0), name })

@@ -24,8 +24,7 @@ use crate::interop::gc::{gc_fields, Trace};
 
 pub use awaitable::{Awaitable, Leaf, NewAwaitable, Poll};
 pub use checkpoints::{
-    cancel_shielded_checkpoint, checkpoint, checkpoint_if_cancelled, poll_checkpoint,
-    raise_pending, Entry,
+    cancel_shielded_checkpoint, checkpoint, checkpoint_if_cancelled, poll_checkpoint, Entry,
 };
 pub use operation::{Attempt, Blocking, Immediate, Operation};
 pub use place::{join, join_for_good, transfer, wake, wake_all, Place};
