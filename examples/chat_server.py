@@ -30,8 +30,8 @@ class Room:
         self.members = {}
 
     def enter(self, member):
-        self.say(f"* {member.name} has come")
         self.members[member.name] = member
+        self.say(f"* {member.name} has come")
 
     def leave(self, member):
         if self.members.get(member.name) is member:

@@ -173,11 +173,12 @@ def test_chat_server() -> None:
 
             assert a.readline() == b.readline() == "your name?\n"
             say(a, "anna")
+            assert a.readline() == "* anna has come\n"
             say(a, "is anyone here?")
             say(b, "")
             assert b.readline() == "not that one\n"
             say(b, "ben")
-            assert a.readline() == "* ben has come\n"
+            assert a.readline() == b.readline() == "* ben has come\n"
             say(b, "I am")
             assert a.readline() == "ben: I am\n"
             say(a, "good")
