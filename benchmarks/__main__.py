@@ -45,11 +45,7 @@ def chosen(patterns: list[str]) -> list[Case]:
     for pattern in patterns:
         if not any(fnmatch(name, pattern) for name in cases):
             raise SystemExit(f"no case {pattern}; there are: {', '.join(cases)}")
-    return [
-        case
-        for name, case in cases.items()
-        if not patterns or any(fnmatch(name, pattern) for pattern in patterns)
-    ]
+    return [case for name, case in cases.items() if not patterns or any(fnmatch(name, pattern) for pattern in patterns)]
 
 
 def workers(options: argparse.Namespace) -> list[Worker]:

@@ -58,9 +58,7 @@ def main() -> None:
         folder = options.profile or Path(temporary)
         folder.mkdir(parents=True, exist_ok=True)
         for case in options.cases:
-            few, many = (
-                collected(options.python, options.side, case, n, folder) for n in (FEW, MANY)
-            )
+            few, many = (collected(options.python, options.side, case, n, folder) for n in (FEW, MANY))
             print(f"{case:24} {(many - few) / (MANY - FEW):12,.0f} instructions", flush=True)
 
 

@@ -48,9 +48,7 @@ class Setting(NamedTuple):
     @property
     def sentence(self) -> str:
         """One sentence for people."""
-        versions = (
-            f"Trio {self.versions.get('genuine', '-')}, uvloop {self.versions.get('uvloop', '-')}"
-        )
+        versions = f"Trio {self.versions.get('genuine', '-')}, uvloop {self.versions.get('uvloop', '-')}"
         return (
             f"{self.date}, CPython {self.python}, ours {self.versions.get('ours', '-')}, genuine"
             f" {versions}; {self.machine}; medians of {self.rounds} interleaved rounds"

@@ -99,9 +99,7 @@ def fitting_number(worker: Worker, case: Case, seconds: float) -> Optional[int]:
         n *= 8 if amount * 8 < seconds else 2
 
 
-def compare(
-    case: Case, workers: list[Worker], rounds: int, seconds: float
-) -> dict[str, Optional[Figures]]:
+def compare(case: Case, workers: list[Worker], rounds: int, seconds: float) -> dict[str, Optional[Figures]]:
     """Measure one case on all sides, in turn."""
     numbers = {worker.side: fitting_number(worker, case, seconds) for worker in workers}
     taking_part = [worker for worker in workers if numbers[worker.side] is not None]

@@ -13,6 +13,7 @@ import sys
 from email.utils import formatdate
 
 import h11
+
 import trio
 
 PATIENCE = 10

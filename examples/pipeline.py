@@ -15,9 +15,7 @@ PROGRAM = "for n in range(1000): print(f'{n:03}')"
 
 
 async def start(nursery, command, **options):
-    return await nursery.start(
-        lambda task_status: trio.run_process(command, task_status=task_status, **options)
-    )
+    return await nursery.start(lambda task_status: trio.run_process(command, task_status=task_status, **options))
 
 
 async def copy(source, sink):

@@ -9,8 +9,9 @@ only the authorities of the system, and is refused by its own check.
 import ssl
 from functools import partial
 
-import trio
 import trustme
+
+import trio
 
 NAME = "localhost"
 
@@ -44,9 +45,7 @@ async def main():
     port = listeners[0].transport_listener.socket.getsockname()[1]
     # Connections live in a nursery outside of what accepts them, so they may end by themselves.
     async with trio.open_nursery() as connections, trio.open_nursery() as accepting:
-        accepting.start_soon(
-            partial(trio.serve_listeners, serve, listeners, handler_nursery=connections)
-        )
+        accepting.start_soon(partial(trio.serve_listeners, serve, listeners, handler_nursery=connections))
         await ask("trusting client", trusting_context, port, b"hello")
         await ask("suspicious client", ssl.create_default_context(), port, b"hello?")
         accepting.cancel_scope.cancel()

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Optional
 
 import pytest
-
 from benchmarks import report
 from benchmarks.case import Case, all_cases
 from benchmarks.rounds import PROJECT, Figures
@@ -21,10 +20,7 @@ async def nothing(n: int) -> float:
 
 def row(unit: str = "ns", **medians: Optional[float]) -> report.Row:
     """A line of the report with these medians."""
-    figures = {
-        side: None if value is None else Figures(value, value, value, 5, 100)
-        for side, value in medians.items()
-    }
+    figures = {side: None if value is None else Figures(value, value, value, 5, 100) for side, value in medians.items()}
     return report.Row(Case("name", "title", nothing, nothing, unit=unit), figures)
 
 

@@ -46,9 +46,7 @@ def session(tmp_path: Path) -> Session:
     (tests / "pytest_plugin.py").touch()
     (tests / "test_wild.py").write_text(CRASHING)
     (tests / "test_broken.py").write_text("import no_such_module\n")
-    (tests / "test_absent.py").write_text(
-        "import pytest\npytest.skip('not here', allow_module_level=True)\n"
-    )
+    (tests / "test_absent.py").write_text("import pytest\npytest.skip('not here', allow_module_level=True)\n")
     (root / "pytest.ini").write_text(SETTINGS.read_text())
     return Session(sys.executable, root, tmp_path, stall=3.0)
 
@@ -133,7 +131,7 @@ def test_an_exclusion_needs_a_reason(tmp_path: Path) -> None:
     file.write_text("# comment\n\na.py::test[#1]  # because\n")
     assert parse(file) == [Exclusion("a.py::test[#1]", "because")]
     file.write_text("a.py::test[#1]\n")
-    with pytest.raises(fetch.CannotRun, match="exclusions.txt:1"):
+    with pytest.raises(fetch.CannotRun, match=r"exclusions\.txt:1"):
         parse(file)
 
 

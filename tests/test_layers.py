@@ -252,9 +252,7 @@ def test_python_in_the_kernel_is_seen(tmp_path: Path) -> None:
 
 
 def test_long_files_are_seen(tmp_path: Path) -> None:
-    src = tree(
-        tmp_path, {"core/a.rs": "\n" * 600, "core/b.rs": "\n" * 601, "core/c.pyi": "\n" * 999}
-    )
+    src = tree(tmp_path, {"core/a.rs": "\n" * 600, "core/b.rs": "\n" * 601, "core/c.pyi": "\n" * 999})
     assert long_files(src) == ["src/core/b.rs: 601 lines"]
 
 

@@ -6,7 +6,6 @@ import sys
 from pathlib import Path
 
 import pytest
-
 from tools import environments, pythons
 from tools.steps import Count, Report, count_cargo, count_compat, count_junit
 
@@ -68,9 +67,7 @@ def test_counting_compat() -> None:
 def test_counting_junit(tmp_path: Path) -> None:
     file = tmp_path / "junit.xml"
     assert count_junit(file) is None
-    file.write_text(
-        '<testsuites><testsuite tests="10" failures="1" errors="2" skipped="3"/></testsuites>'
-    )
+    file.write_text('<testsuites><testsuite tests="10" failures="1" errors="2" skipped="3"/></testsuites>')
     assert count_junit(file) == (4, 3, 3)
 
 

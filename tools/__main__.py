@@ -35,9 +35,7 @@ def test(options: argparse.Namespace) -> int:
 def test_on(report: Report, python: Python, options: argparse.Namespace) -> None:
     """The tests on one interpreter."""
     name = f"Python {python.version}"
-    inner = report.attempt(
-        f"{name}: build", lambda: environments.test_environment(python, options.profile)
-    )
+    inner = report.attempt(f"{name}: build", lambda: environments.test_environment(python, options.profile))
     if inner is None:
         return
     own = options.arguments or ["--run-slow", "tests"]
@@ -152,9 +150,7 @@ def command_line() -> argparse.ArgumentParser:
                 choices=SUPPORTED,
                 help="on which CPython; repeatable (default: the newest)",
             )
-        sub.add_argument(
-            "--profile", default="release", help="cargo profile of the wheel ('dev' has assertions)"
-        )
+        sub.add_argument("--profile", default="release", help="cargo profile of the wheel ('dev' has assertions)")
         if command in (test, compat, bench):
             sub.add_argument("arguments", nargs="*", help="after --: arguments for what is run")
     return parser

@@ -39,9 +39,7 @@ def count_junit(file: Path) -> Optional[Count]:
     suite = ElementTree.parse(file).getroot().find("testsuite")
     if suite is None:
         return None
-    total, failures, errors, skipped = (
-        int(suite.get(name, "0")) for name in ("tests", "failures", "errors", "skipped")
-    )
+    total, failures, errors, skipped = (int(suite.get(name, "0")) for name in ("tests", "failures", "errors", "skipped"))
     return Count(total - failures - errors - skipped, failures + errors, skipped)
 
 

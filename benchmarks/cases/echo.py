@@ -71,9 +71,7 @@ async def asyncio_answer(reader: asyncio.StreamReader, writer: asyncio.StreamWri
     writer.close()
 
 
-async def asyncio_ask(
-    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, times: int, size: int
-) -> None:
+async def asyncio_ask(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, times: int, size: int) -> None:
     """Send a message and wait for all of it, so many times."""
     message = b"x" * size
     for _ in range(times):

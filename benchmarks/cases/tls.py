@@ -55,9 +55,7 @@ async def asyncio_tls(n: int) -> float:
     server_side, client_side = contexts()
     server = await asyncio.start_server(asyncio_answer, "127.0.0.1", 0, ssl=server_side)
     port = server.sockets[0].getsockname()[1]
-    reader, writer = await asyncio.open_connection(
-        "127.0.0.1", port, ssl=client_side, server_hostname="localhost"
-    )
+    reader, writer = await asyncio.open_connection("127.0.0.1", port, ssl=client_side, server_hostname="localhost")
     await asyncio_ask(reader, writer, 1, SIZE)
     begin = perf_counter()
     await asyncio_ask(reader, writer, n, SIZE)

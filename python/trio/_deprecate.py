@@ -162,8 +162,7 @@ class DeprecatedAttribute:
 
     def __repr__(self) -> str:
         return (
-            f"DeprecatedAttribute(value={self.value!r}, version={self.version!r}, "
-            f"issue={self.issue!r}, instead={self.instead!r})"
+            f"DeprecatedAttribute(value={self.value!r}, version={self.version!r}, issue={self.issue!r}, instead={self.instead!r})"
         )
 
 

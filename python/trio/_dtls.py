@@ -155,7 +155,7 @@ class DTLSEndpoint:
 
     def __del__(self) -> None:
         if not self._closed:
-            warnings.warn(f"unclosed DTLS endpoint {self!r}", ResourceWarning, source=self)
+            warnings.warn(f"unclosed DTLS endpoint {self!r}", ResourceWarning, stacklevel=2, source=self)
             # A real socket can only be closed inside of trio.run.
             with suppress(RuntimeError):
                 self.close()

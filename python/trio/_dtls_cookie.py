@@ -42,10 +42,7 @@ class CookieMint:
 
     def accepts(self, cookie: bytes, now: float, address: AddressFormat, hello: bytes) -> bool:
         period = int(now // PERIOD)
-        return any(
-            hmac.compare_digest(cookie, self._cookie(candidate, address, hello))
-            for candidate in (period, period - 1)
-        )
+        return any(hmac.compare_digest(cookie, self._cookie(candidate, address, hello)) for candidate in (period, period - 1))
 
     def _cookie(self, period: int, address: AddressFormat, hello: bytes) -> bytes:
         # The lengths in front make it impossible to shift bytes from one field to its neighbour.

@@ -113,9 +113,7 @@ async def serve_ssl_over_tcp(
     https_compatible: bool = False,
     backlog: int | None = None,
     handler_nursery: trio.Nursery | None = None,
-    task_status: trio.TaskStatus[
-        list[trio.SSLListener[SocketStream]]
-    ] = _core.TASK_STATUS_IGNORED,
+    task_status: trio.TaskStatus[list[trio.SSLListener[SocketStream]]] = _core.TASK_STATUS_IGNORED,
 ) -> NoReturn:
     """Listen on a TCP port and run ``handler(stream)`` in a task for each TLS connection.
 

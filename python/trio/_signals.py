@@ -124,9 +124,7 @@ def open_signal_receiver(*signals: signal.Signals | int) -> Generator[AsyncItera
     if not signals:
         raise TypeError("No signals were provided")
     if not is_main_thread():
-        raise RuntimeError(
-            "Sorry, open_signal_receiver is only possible when running in Python interpreter's main thread"
-        )
+        raise RuntimeError("Sorry, open_signal_receiver is only possible when running in Python interpreter's main thread")
     receiver = SignalReceiver()
     run_sync_soon = _core.current_trio_token().run_sync_soon
 

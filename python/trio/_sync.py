@@ -83,7 +83,7 @@ class ConditionStatistics(Record):
     lock_statistics: LockStatistics
 
 
-class AsyncContextManagerMixin(metaclass=ABCMeta):
+class AsyncContextManagerMixin(metaclass=ABCMeta):  # noqa: B024  # what is abstract about it has no name
     """Gives a class with ``acquire`` and ``release`` the methods that ``async with`` needs.
 
     The native primitives have these methods themselves and count as subclasses.

@@ -58,9 +58,7 @@ def options_from(arguments: Optional[list[str]]) -> argparse.Namespace:
         metavar="FILE",
         help="further exclusions",
     )
-    add(
-        "--stall", type=float, default=300.0, metavar="S", help="seconds without news before a kill"
-    )
+    add("--stall", type=float, default=300.0, metavar="S", help="seconds without news before a kill")
     add("--dev", action="store_true", help="run the tests under python -X dev")
     add("--log", type=Path, metavar="FILE", help="write pytest's output there, not to stdout")
     add("--json", type=Path, metavar="FILE", help="write every result there")
@@ -73,9 +71,7 @@ def options_from(arguments: Optional[list[str]]) -> argparse.Namespace:
     return options
 
 
-def collect_reference(
-    target: overlay.Target, wheel: Path, options: argparse.Namespace, work: Path
-) -> list[str]:
+def collect_reference(target: overlay.Target, wheel: Path, options: argparse.Namespace, work: Path) -> list[str]:
     """The test ids that the genuine wheel has under this interpreter."""
     root = work / "genuine"
     overlay.build_genuine(target, wheel, root)
@@ -102,9 +98,7 @@ def run_all(
     problems: list[str] = []
     excluded = [test for test in reference if first_match(test, exclusions)]
     arguments = ["--run-slow"] if options.run_slow else []
-    arguments += [
-        f"--ignore={session.root / e.pattern}" for e in exclusions if e.pattern.endswith(".py")
-    ]
+    arguments += [f"--ignore={session.root / e.pattern}" for e in exclusions if e.pattern.endswith(".py")]
     for _ in range(MOST_PROCESSES):
         booked = len(tally.results)
         tally.finished = False
@@ -160,9 +154,7 @@ def run(options: argparse.Namespace, work: Path) -> int:
 
     interpreter = ("-X", "dev") if options.dev else ()
     session = Session(target.python, work / "ours", work, options.stall, interpreter)
-    output = (
-        os.open(options.log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644) if options.log else None
-    )
+    output = os.open(options.log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644) if options.log else None
     tally, problems = run_all(session, reference, exclusions, options, output)
     unknown = tally.reconcile(reference, exclusions)
     if options.json:

@@ -53,9 +53,7 @@ class Edits(ast.NodeVisitor):
 
     def visit_BinOp(self, node: ast.BinOp) -> None:
         if isinstance(node.op, ast.BitOr):
-            self.found.append(
-                (node.lineno, node.col_offset, 0, f"__import__('{SHIM_NAME}').either(")
-            )
+            self.found.append((node.lineno, node.col_offset, 0, f"__import__('{SHIM_NAME}').either("))
             self.found.append((*self.operator_between(node.left, node.right), 1, ","))
             assert node.end_lineno is not None and node.end_col_offset is not None
             self.found.append((node.end_lineno, node.end_col_offset, 0, ")"))

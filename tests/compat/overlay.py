@@ -43,9 +43,7 @@ class Target:
     def __init__(self, python: str, neutral: Path) -> None:
         """Ask the interpreter itself, from a folder that adds nothing to its path."""
         self.python = python
-        probe = subprocess.run(
-            [python, "-c", PROBE], cwd=neutral, capture_output=True, text=True, check=False
-        )
+        probe = subprocess.run([python, "-c", PROBE], cwd=neutral, capture_output=True, text=True, check=False)
         if probe.returncode != 0:
             raise CannotRun(f"{python} cannot be asked about trio:\n{probe.stderr}")
         answer = json.loads(probe.stdout)
@@ -70,9 +68,7 @@ def unpack(wheel: Path, root: Path, folders: tuple[str, ...]) -> None:
 
 def build_ours(target: Target, wheel: Path, root: Path) -> None:
     """Copy the installed package to ``root`` and give it upstream's tests."""
-    shutil.copytree(
-        target.package, root / "trio", ignore=shutil.ignore_patterns("__pycache__", "_tests")
-    )
+    shutil.copytree(target.package, root / "trio", ignore=shutil.ignore_patterns("__pycache__", "_tests"))
     for parent in ("trio", "trio/_core"):
         if not (root / parent / "__init__.py").is_file():
             raise CannotRun(f"the tests need a package directory {parent}, which is not installed")

@@ -112,9 +112,7 @@ class Session(NamedTuple):
         return Ending(process.returncode, stalled)
 
 
-def follow(
-    process: subprocess.Popen[bytes], reader: int, on_event: Callable[[Event], None], stall: float
-) -> bool:
+def follow(process: subprocess.Popen[bytes], reader: int, on_event: Callable[[Event], None], stall: float) -> bool:
     """Pass events on until the process has ended; True if it stalled instead."""
     buffered = b""
     patience = stall

@@ -165,9 +165,7 @@ def test_default_limiter_is_per_run_and_adjustable() -> None:
 def test_threads_are_among_the_borrowers() -> None:
     async def main() -> None:
         limiter = trio.CapacityLimiter(2)
-        names = await trio.to_thread.run_sync(
-            lambda: [repr(b) for b in limiter.statistics().borrowers], limiter=limiter
-        )
+        names = await trio.to_thread.run_sync(lambda: [repr(b) for b in limiter.statistics().borrowers], limiter=limiter)
         assert len(names) == 1
         assert "trio.to_thread.run_sync" in names[0]
 

@@ -14,9 +14,10 @@ import ssl
 from typing import TYPE_CHECKING, Any, Callable
 
 import pytest
+import trustme
+
 import trio
 import trio.testing
-import trustme
 
 if TYPE_CHECKING:
     from trio.testing import MemoryReceiveStream, MemorySendStream

@@ -8,9 +8,9 @@ import ssl
 from typing import Any
 
 import pytest
+
 import trio
 import trio.testing
-
 from tests.tls.peers import (
     NAME,
     Stream,
@@ -174,7 +174,7 @@ def test_cancelled_waiter_does_not_disturb_the_handshake() -> None:
 
 def test_cancelled_handshake_breaks_the_connection() -> None:
     async def main() -> None:
-        stream, peer = pair()
+        stream, _peer = pair()
         with trio.move_on_after(0.05) as scope:
             await stream.do_handshake()
         assert scope.cancelled_caught
@@ -191,7 +191,7 @@ def test_cancelled_handshake_breaks_the_connection() -> None:
 @better_than_genuine
 def test_failed_handshake_wakes_those_who_wait_for_it() -> None:
     async def main() -> None:
-        stream, peer = pair()
+        stream, _peer = pair()
         async with trio.open_nursery() as nursery:
             scope = trio.CancelScope()
 
@@ -306,7 +306,7 @@ def test_two_at_once_in_one_direction(running: str, second: str, message: str) -
     arguments: dict[str, tuple[object, ...]] = {"send_all": (b"x",)}
 
     async def main() -> None:
-        client, server = await lockstep_connected()
+        client, _server = await lockstep_connected()
         async with trio.open_nursery() as nursery:
             nursery.start_soon(getattr(client, running), *arguments.get(running, ()))
             await trio.testing.wait_all_tasks_blocked()
@@ -385,7 +385,7 @@ def test_attributes() -> None:
         for name in ("server_side", "server_hostname"):
             with pytest.raises(AttributeError):
                 setattr(stream, name, "x")
-        with pytest.raises(AttributeError, match="^no_such_thing$"):
+        with pytest.raises(AttributeError, match=r"^no_such_thing$"):
             stream.no_such_thing  # noqa: B018
         assert {"transport_stream", "context", "getpeercert", "send_all"} <= set(dir(stream))
         stream.something_new = 1

@@ -9,9 +9,9 @@ from __future__ import annotations
 import ssl
 
 import pytest
+
 import trio
 import trio.testing
-
 from tests.tls.peers import (
     better_than_genuine,
     connected,
@@ -22,16 +22,12 @@ from tests.tls.peers import (
 
 
 def is_eof(exc: BaseException | None) -> bool:
-    return isinstance(exc, ssl.SSLError) and (
-        isinstance(exc, ssl.SSLEOFError) or exc.reason == "UNEXPECTED_EOF_WHILE_READING"
-    )
+    return isinstance(exc, ssl.SSLError) and (isinstance(exc, ssl.SSLEOFError) or exc.reason == "UNEXPECTED_EOF_WHILE_READING")
 
 
 @each_version
 @each_side
-def test_aclose_says_goodbye_and_does_not_wait_for_an_answer(
-    version: str, server_side: bool
-) -> None:
+def test_aclose_says_goodbye_and_does_not_wait_for_an_answer(version: str, server_side: bool) -> None:
     async def main() -> None:
         stream, peer = await connected(version, server_side)
         await stream.send_all(b"last words")
@@ -170,7 +166,7 @@ def test_truncation_is_noticed_wherever_the_line_is_cut(version: str) -> None:
             await stream.aclose()
 
     async def ciphertext_length() -> int:
-        stream, peer = await connected(version)
+        _stream, peer = await connected(version)
         return len(peer.seal(b"second") + peer.goodbye())
 
     trio.run(main)
@@ -190,7 +186,7 @@ def test_peer_that_stops_in_the_middle_of_a_record(version: str, server_side: bo
             async with trio.open_nursery() as nursery:
                 results: list[bytes | bytearray] = []
 
-                async def receive() -> None:
+                async def receive(results: list[bytes | bytearray] = results) -> None:
                     results.append(await stream.receive_some())
 
                 nursery.start_soon(receive)
@@ -257,7 +253,7 @@ def test_cancelled_aclose_closes_the_transport() -> None:
 
 def test_closing_twice_and_using_afterwards() -> None:
     async def main() -> None:
-        stream, peer = await connected()
+        stream, _peer = await connected()
         await stream.aclose()
         with trio.testing.assert_checkpoints():
             await stream.aclose()
@@ -288,7 +284,7 @@ def test_aclose_before_the_handshake_performs_it(version: str) -> None:
 
 def test_transport_that_fails_in_aclose_is_closed_once() -> None:
     async def main() -> None:
-        stream, peer = await connected()
+        stream, _peer = await connected()
         closings: list[str] = []
         transport = stream.transport_stream
         assert isinstance(transport, trio.StapledStream)

@@ -7,12 +7,12 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, Callable
 
 import pytest
+from OpenSSL import SSL
+
 import trio
 import trio.testing
-from OpenSSL import SSL
-from trio.testing._fake_net import FakeNet
-
 from tests.tls.peers import authority, better_than_genuine, certificate
+from trio.testing._fake_net import FakeNet
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

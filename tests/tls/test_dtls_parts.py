@@ -15,12 +15,7 @@ ADDRESS = ("192.0.2.7", 4433)
 
 def hello(cookie: bytes = b"", msg_seq: int = 0, number: int = 5) -> bytes:
     body = (
-        wire.ProtocolVersion.DTLS12
-        + bytes(range(32))
-        + b"\x03abc"
-        + bytes([len(cookie)])
-        + cookie
-        + b"the ciphers and the rest"
+        wire.ProtocolVersion.DTLS12 + bytes(range(32)) + b"\x03abc" + bytes([len(cookie)]) + cookie + b"the ciphers and the rest"
     )
     fragment = wire.HandshakeFragment(1, len(body), msg_seq, 0, len(body), body)
     payload = wire.encode_handshake_fragment(fragment)
@@ -115,9 +110,7 @@ def test_flights_in_packets_of_every_size(mtu: int) -> None:
             if not record.epoch:
                 numbers.append(record.epoch_seqno)
         normalized = [
-            part._replace(record=part.record._replace(epoch_seqno=99))
-            if isinstance(part, flight.Unit)
-            else part
+            part._replace(record=part.record._replace(epoch_seqno=99)) if isinstance(part, flight.Unit) else part
             for part in flight.read_flight(output)
         ]
         assert normalized == some_flight()
@@ -139,9 +132,7 @@ def test_client_hello_stays_whole() -> None:
 def test_repetitions_are_recognized() -> None:
     last = some_flight()
     again = [
-        part._replace(record=part.record._replace(payload=b"encrypted anew"))
-        if isinstance(part, flight.Sealed)
-        else part
+        part._replace(record=part.record._replace(payload=b"encrypted anew")) if isinstance(part, flight.Sealed) else part
         for part in some_flight()
     ]
     version = wire.ProtocolVersion.DTLS12

@@ -6,9 +6,9 @@ import ssl
 from typing import Any
 
 import pytest
+
 import trio
 import trio.testing
-
 from tests.tls.peers import (
     NAME,
     better_than_genuine,
@@ -19,9 +19,7 @@ from tests.tls.peers import (
 )
 
 
-async def try_name(
-    asked: str | bytes, certified: str
-) -> tuple[list[str | None], str | None, BaseException | None]:
+async def try_name(asked: str | bytes, certified: str) -> tuple[list[str | None], str | None, BaseException | None]:
     """Shake hands.
 
     Return the names that the server was asked for, ``stream.server_hostname``, and why the client
@@ -75,9 +73,7 @@ def test_name_in_every_spelling(asked: str | bytes, ascii_name: str) -> None:
 
 
 def test_same_rule_as_encode_hostname() -> None:
-    stream = trio.SSLStream(
-        trio.testing.memory_stream_pair()[0], client_context(), server_hostname="straße.example"
-    )
+    stream = trio.SSLStream(trio.testing.memory_stream_pair()[0], client_context(), server_hostname="straße.example")
     encoded = trio.lowlevel.encode_hostname("straße.example")
     assert stream.server_hostname.encode("ascii") == encoded
 
@@ -96,9 +92,7 @@ def test_same_rule_as_encode_hostname() -> None:
 )
 def test_impossible_names(name: Any, error: type[Exception]) -> None:
     with pytest.raises(error):
-        trio.SSLStream(
-            trio.testing.memory_stream_pair()[0], client_context(), server_hostname=name
-        )
+        trio.SSLStream(trio.testing.memory_stream_pair()[0], client_context(), server_hostname=name)
 
 
 @pytest.mark.parametrize(
@@ -140,16 +134,12 @@ def test_over_tcp_by_name_and_by_address() -> None:
         certificate("localhost", "127.0.0.1").configure_cert(context)
         async with trio.open_nursery() as nursery:
             listeners = await nursery.start(
-                lambda task_status: trio.serve_ssl_over_tcp(
-                    echo, 0, context, host="127.0.0.1", task_status=task_status
-                )
+                lambda task_status: trio.serve_ssl_over_tcp(echo, 0, context, host="127.0.0.1", task_status=task_status)
             )
             assert [type(listener) for listener in listeners] == [trio.SSLListener]
             port = listeners[0].transport_listener.socket.getsockname()[1]
             for host in ("127.0.0.1", b"127.0.0.1", "localhost"):
-                stream = await trio.open_ssl_over_tcp_stream(
-                    host, port, ssl_context=client_context()
-                )
+                stream = await trio.open_ssl_over_tcp_stream(host, port, ssl_context=client_context())
                 async with stream:
                     await stream.send_all(b"hello")
                     assert await stream.receive_some() == b"hello"

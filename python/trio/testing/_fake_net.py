@@ -95,17 +95,14 @@ class UDPPacket(NamedTuple):
     payload: bytes
 
     def __repr__(self) -> str:
-        return (
-            f"UDPPacket(source={self.source!r}, destination={self.destination!r}, "
-            f"payload={self.payload.hex()})"
-        )
+        return f"UDPPacket(source={self.source!r}, destination={self.destination!r}, payload={self.payload.hex()})"
 
     def reply(self, payload: bytes) -> UDPPacket:
         """Return a packet with this payload for the way back."""
         return UDPPacket(self.destination, self.source, payload)
 
 
-setattr(UDPPacket, "__attrs_attrs__", tuple(_Field(name, name) for name in UDPPacket._fields))
+UDPPacket.__attrs_attrs__ = tuple(_Field(name, name) for name in UDPPacket._fields)
 
 
 @final
@@ -282,9 +279,7 @@ class FakeSocket(trio.socket.SocketType, metaclass=NoPublicConstructor):
         self._check_closed()
         if self._local is None:
             raise _os_error(errno.ENOTCONN)
-        raise AssertionError(
-            "This method seems to assume that self._binding has a remote UDPEndpoint"
-        )
+        raise AssertionError("This method seems to assume that self._binding has a remote UDPEndpoint")
 
     async def _resolve(self, address: AddressFormat, flags: int) -> UDPEndpoint:
         """Turn what users write as an address into an endpoint.  A checkpoint."""
@@ -295,9 +290,7 @@ class FakeSocket(trio.socket.SocketType, metaclass=NoPublicConstructor):
         if address[2:] not in ((), (0,), (0, 0)):
             raise NotImplementedError("FakeNet has neither flow labels nor scopes")
         host, port = address[:2]
-        found = await trio.socket.getaddrinfo(
-            host or None, port, self.family, stdlib_socket.SOCK_DGRAM, self.proto, flags
-        )
+        found = await trio.socket.getaddrinfo(host or None, port, self.family, stdlib_socket.SOCK_DGRAM, self.proto, flags)
         sockaddr: Any = found[0][4]
         return UDPEndpoint.from_python_sockaddr(sockaddr)
 
