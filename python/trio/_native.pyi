@@ -77,7 +77,7 @@ class Instruments:
 class Runner:
     clock_autojump_threshold: float
     main_task: Task | None
-    main_task_outcome: Outcome[Any]
+    _main_error: BaseException | None
     system_nursery: Nursery
     _current_task: Task | None
     @property
@@ -95,6 +95,8 @@ class Runner:
     @property
     def ki_pending(self) -> bool: ...
     @property
+    def main_task_outcome(self) -> Outcome[Any] | None: ...
+    @property
     def system_context(self) -> Context: ...
     @property
     def tasks(self) -> list[Task]: ...
@@ -104,6 +106,7 @@ class Runner:
     def _locals(self) -> dict[RunVar[Any], Any]: ...
     @property
     def _wakeup_fd(self) -> int: ...
+    def _take_main_result(self) -> Any: ...
 
 @final
 class GuestRun:

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use pyo3::exceptions::PyBaseException;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use pyo3::{PyTraverseError, PyVisit};
@@ -13,7 +14,9 @@ use super::poller::Poller;
 use super::reason::Reason;
 use crate::cancel::CancelScope;
 use crate::interop::cell::{LoopCell, LoopValue};
+use crate::interop::errors::raised_here;
 use crate::interop::gc::{gc_fields, Trace};
+use crate::interop::outcome::{to_object, Outcome};
 use crate::kernel::{CancelTree, DeadlineHeap, IdleSet, RunQueue};
 use crate::task::Task;
 
@@ -76,8 +79,8 @@ pub struct Runner {
     pub init_task: LoopCell<Option<Py<Task>>>,
     /// The task of the user's main function.
     pub main_task: LoopCell<Option<Py<Task>>>,
-    /// How the main function ended: an outcome object.
-    pub main_outcome: LoopCell<Option<Py<PyAny>>>,
+    /// How the main function ended.
+    pub main_outcome: LoopCell<Option<Outcome>>,
     /// The nursery of system tasks.
     pub system_nursery: LoopCell<Option<Py<PyAny>>>,
     /// The task that works the entry queue off, while it waits for calls.
@@ -157,9 +160,36 @@ impl Runner {
         drop(self.main_task.replace(py, task));
     }
 
+    /// How the main function ended: an outcome object.
+    #[getter]
+    fn main_task_outcome(&self, py: Python<'_>) -> PyResult<Option<Py<PyAny>>> {
+        let copy = |outcome: &Outcome| match outcome {
+            Ok(value) => Ok(value.clone_ref(py)),
+            Err(error) => Err(error.clone_ref(py)),
+        };
+        let outcome = self.main_outcome.with(py, |outcome| outcome.as_ref().map(copy));
+        outcome.map(|outcome| to_object(py, outcome)).transpose()
+    }
+
+    /// The exception that the main function ended with, if it did.
+    #[getter]
+    fn _main_error(&self, py: Python<'_>) -> Option<Py<PyBaseException>> {
+        self.main_outcome.with(py, |outcome| match outcome {
+            Some(Err(error)) => Some(error.clone_ref(py)),
+            _ => None,
+        })
+    }
+
     #[setter]
-    fn set_main_task_outcome(&self, py: Python<'_>, outcome: Option<Py<PyAny>>) {
-        drop(self.main_outcome.replace(py, outcome));
+    fn set__main_error(&self, py: Python<'_>, error: Py<PyBaseException>) {
+        drop(self.main_outcome.replace(py, Some(Err(error))));
+    }
+
+    /// Returns or raises, once, what the main function did.
+    fn _take_main_result(&self, py: Python<'_>) -> PyResult<Option<Py<PyAny>>> {
+        self.main_outcome.take(py).transpose().map_err(|error| {
+            raised_here(py, PyErr::from_value(error.into_bound(py).into_any()))
+        })
     }
 
     #[getter]
@@ -170,11 +200,6 @@ impl Runner {
     #[setter]
     fn set_system_nursery(&self, py: Python<'_>, nursery: Option<Py<PyAny>>) {
         drop(self.system_nursery.replace(py, nursery));
-    }
-
-    #[getter]
-    fn main_task_outcome(&self, py: Python<'_>) -> Option<Py<PyAny>> {
-        self.main_outcome.get(py)
     }
 
     #[getter]

@@ -44,6 +44,15 @@ impl<T: Trace + Default> Trace for LoopCell<T> {
     }
 }
 
+impl<T: Trace, E: Trace> Trace for Result<T, E> {
+    fn trace(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        match self {
+            Ok(value) => value.trace(visit),
+            Err(error) => error.trace(visit),
+        }
+    }
+}
+
 impl<A: Trace, B: Trace> Trace for (A, B) {
     fn trace(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
         self.0.trace(visit)?;

@@ -14,6 +14,7 @@
 //! - [`imports`]: Python objects that Rust code needs, looked up once.
 //! - [`metaclass`]: the class of a class.
 //! - [`numbers`]: sizes and counts as users write them.
+//! - [`outcome`]: what functions returned or raised, as objects.
 //! - [`pool`]: memory of short-lived objects.
 //! - [`slots`]: slots of hot classes, filled by hand.
 //! - [`thread_name`]: what the operating system calls a thread.
@@ -29,6 +30,7 @@ pub mod gc;
 pub mod imports;
 pub mod metaclass;
 pub mod numbers;
+pub mod outcome;
 pub mod pool;
 pub mod run_context;
 pub mod slots;

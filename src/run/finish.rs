@@ -8,18 +8,17 @@ use crate::cancel::{deliver, CancelScope, MISNESTING_ADVICE};
 use crate::core::instruments::Hook;
 use crate::core::{Reason, Runner, ScopeChange, Source};
 use crate::interop::errors::{set_context, TrioInternalError};
-use crate::interop::imports;
 use crate::nursery::Nursery;
 use crate::sync::task_exited;
 use crate::task::Task;
 
-type Outcome = Result<Py<PyAny>, PyErr>;
+type Ending = PyResult<Py<PyAny>>;
 
 /// Books a task out and hands its outcome to whoever cares.
 pub fn finish(
     runner: &Bound<'_, Runner>,
     task: &Bound<'_, Task>,
-    outcome: Outcome,
+    outcome: Ending,
 ) -> PyResult<()> {
     let py = runner.py();
     let run = runner.get();
@@ -38,7 +37,8 @@ pub fn finish(
         None => finish_root(run, py, outcome)?,
         Some(nursery) => {
             let error = if task.get().is_main(py) {
-                let kept = run.main_outcome.replace(py, Some(to_object(py, outcome)?));
+                let outcome = outcome.map_err(|error| error.into_value(py));
+                let kept = run.main_outcome.replace(py, Some(outcome));
                 drop(kept);
                 None
             } else {
@@ -54,7 +54,7 @@ pub fn finish(
     Ok(())
 }
 
-fn finish_root(run: &Runner, py: Python<'_>, outcome: Outcome) -> PyResult<()> {
+fn finish_root(run: &Runner, py: Python<'_>, outcome: Ending) -> PyResult<()> {
     outcome?;
     if run.living.get(py) > 0 {
         return Err(TrioInternalError::new_err("tasks are left although the root task has ended"));
@@ -62,18 +62,9 @@ fn finish_root(run: &Runner, py: Python<'_>, outcome: Outcome) -> PyResult<()> {
     Ok(())
 }
 
-/// An `outcome.Value` or `outcome.Error`.
-pub fn to_object(py: Python<'_>, outcome: Outcome) -> PyResult<Py<PyAny>> {
-    let object = match outcome {
-        Ok(value) => imports::outcome_value(py)?.call1((value,))?,
-        Err(error) => imports::outcome_error(py)?.call1((error.into_value(py),))?,
-    };
-    Ok(object.unbind())
-}
-
 /// Replaces the outcome of a task that has left a nursery open, or whose surroundings were closed
 /// before it ended, by an error that says so.
-fn check_nesting(run: &Runner, task: &Bound<'_, Task>, outcome: Outcome) -> PyResult<Outcome> {
+fn check_nesting(run: &Runner, task: &Bound<'_, Task>, outcome: Ending) -> PyResult<Ending> {
     let py = task.py();
     let open = task.get().open_nurseries(py);
     let what = if open.is_empty() {

@@ -19,7 +19,6 @@ use pyo3::types::PyTuple;
 use pyo3::{PyTraverseError, PyVisit};
 
 use super::entry::{guarded, launch};
-use super::finish::to_object;
 use super::tick::{take_events, Ticker};
 use crate::core::poller::PollSet;
 use crate::core::Runner;
@@ -27,6 +26,7 @@ use crate::interop::cell::{LoopCell, LoopValue};
 use crate::interop::errors::os_error;
 use crate::interop::gc::{gc_fields, Trace};
 use crate::interop::imports;
+use crate::interop::outcome::to_object;
 
 /// What a worker thread brings back from the poller.
 enum Found {
@@ -225,14 +225,10 @@ impl GuestRun {
         let Some(runner) = self.runner.take(py) else { return Ok(()) };
         let closed = self.close.bind(py).call0();
         let outcome = match result.and(closed.map(|_| ())) {
-            Ok(()) => runner.get().main_outcome.get(py),
-            Err(error) => Some(to_object(py, Err(error))?),
+            Ok(()) => runner.get().main_outcome.take(py).unwrap_or_else(|| Ok(py.None())),
+            Err(error) => Err(error.into_value(py)),
         };
-        let outcome = match outcome {
-            Some(outcome) => outcome,
-            None => to_object(py, Ok(py.None()))?,
-        };
-        self.done.bind(py).call1((outcome,))?;
+        self.done.bind(py).call1((to_object(py, outcome)?,))?;
         Ok(())
     }
 }

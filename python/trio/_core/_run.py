@@ -97,8 +97,6 @@ class _LiveRun:
     @enable_ki_protection
     def close(self) -> None:
         """Take everything down, in the reverse order, and leave the thread without a run."""
-        import outcome
-
         try:
             if self._wakeup is not None:
                 self._wakeup.close()
@@ -111,14 +109,12 @@ class _LiveRun:
             if self.runner.ki_pending:
                 # Ctrl-C came so late that no task could get it.
                 interrupt = KeyboardInterrupt()
-                interrupt.__context__ = getattr(self.runner.main_task_outcome, "error", None)
-                self.runner.main_task_outcome = outcome.Error(interrupt)
+                interrupt.__context__ = self.runner._main_error
+                self.runner._main_error = interrupt
 
 
 async def _init(runner: Runner, async_fn: Callable[..., Awaitable[object]], args: tuple[Any, ...]) -> None:
     """The root task."""
-    import outcome
-
     async with open_nursery() as entry_nursery:
         context = runner.system_context
         spawn_in_nursery(entry_nursery, work_off_calls, (), "<TrioToken.run_sync_soon task>", True, context.copy())
@@ -129,7 +125,7 @@ async def _init(runner: Runner, async_fn: Callable[..., Awaitable[object]], args
                     runner.main_task = spawn_in_nursery(main_nursery, async_fn, args, None, False, context.copy())
                 except BaseException as exc:
                     # There is nothing to run; what was wrong with the call is the run's result.
-                    runner.main_task_outcome = outcome.Error(exc)
+                    runner._main_error = exc
             system_nursery.cancel_scope._cancel_for_shutdown("main task done, shutting down system tasks")
         await runner.asyncgens.finalize_remaining()
         entry_nursery.cancel_scope._cancel_for_shutdown("main task done, shutting down entry queue")
@@ -198,14 +194,11 @@ def run(
     finally:
         library.name = previous
         live.close()
-    main_outcome = live.runner.main_task_outcome
     try:
-        if hasattr(main_outcome, "error"):
-            raise main_outcome.error  # pyright: ignore[reportAttributeAccessIssue]
-        return main_outcome.value  # type: ignore[attr-defined,no-any-return]
+        return live.runner._take_main_result()  # type: ignore[no-any-return]
     finally:
         # The exception's traceback refers to this frame.
-        del live, main_outcome
+        del live
 
 
 def start_guest_run(
