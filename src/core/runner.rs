@@ -187,9 +187,10 @@ impl Runner {
 
     /// Returns or raises, once, what the main function did.
     fn _take_main_result(&self, py: Python<'_>) -> PyResult<Option<Py<PyAny>>> {
-        self.main_outcome.take(py).transpose().map_err(|error| {
-            raised_here(py, PyErr::from_value(error.into_bound(py).into_any()))
-        })
+        self.main_outcome
+            .take(py)
+            .transpose()
+            .map_err(|error| raised_here(py, PyErr::from_value(error.into_bound(py).into_any())))
     }
 
     #[getter]

@@ -15,11 +15,7 @@ use crate::task::Task;
 type Ending = PyResult<Py<PyAny>>;
 
 /// Books a task out and hands its outcome to whoever cares.
-pub fn finish(
-    runner: &Bound<'_, Runner>,
-    task: &Bound<'_, Task>,
-    outcome: Ending,
-) -> PyResult<()> {
+pub fn finish(runner: &Bound<'_, Runner>, task: &Bound<'_, Task>, outcome: Ending) -> PyResult<()> {
     let py = runner.py();
     let run = runner.get();
     task_exited(py, task)?;
