@@ -38,7 +38,9 @@ impl MemorySendChannel {
     ///     ClosedResourceError: if this handle is closed.
     fn send_nowait(slf: &Bound<'_, Self>, value: Py<PyAny>) -> PyResult<()> {
         let py = slf.py();
-        match slf.as_super().get().channel(py)?.get().put(py, value)? {
+        let channel = slf.as_super().get().channel(py)?.get();
+        channel.check_caller(py, Side::Receive)?;
+        match channel.put(py, value)? {
             None => Ok(()),
             Some(rejected) => {
                 drop(rejected);
@@ -141,8 +143,9 @@ impl MemoryReceiveChannel {
     ///     ClosedResourceError: if this handle is closed.
     fn receive_nowait(slf: &Bound<'_, Self>) -> PyResult<Py<PyAny>> {
         let py = slf.py();
-        let value = slf.as_super().get().channel(py)?.get().take(py)?;
-        value.ok_or_else(|| bare::<WouldBlock>(py))
+        let channel = slf.as_super().get().channel(py)?.get();
+        channel.check_caller(py, Side::Send)?;
+        channel.take(py)?.ok_or_else(|| bare::<WouldBlock>(py))
     }
 
     /// Receive the next value, waiting for it if needed. A checkpoint.

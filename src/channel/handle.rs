@@ -46,9 +46,12 @@ impl Handle {
         if self.closed.get(py) {
             return Ok(());
         }
+        let channel = self.state.get();
+        channel.check_caller(py, Side::Send)?;
+        channel.check_caller(py, Side::Receive)?;
         self.closed.set(py, true);
         let in_use = self.in_use.get(py) > 0;
-        self.state.get().handle_closed(py, self.side, self.number, in_use)
+        channel.handle_closed(py, self.side, self.number, in_use)
     }
 
     /// Close this handle as :meth:`close` does. A checkpoint; the handle is closed even if that raises.

@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use pyo3::prelude::*;
 use pyo3::{PyTraverseError, PyVisit};
 
+use crate::core::current;
 use crate::interop::cell::{LoopCell, LoopValue};
 use crate::interop::errors::{bare, BrokenResourceError, ClosedResourceError, EndOfChannel};
 use crate::interop::gc::{gc_fields, Trace};
@@ -140,6 +141,15 @@ impl State {
     #[inline]
     pub fn waiters(&self, side: Side) -> &LoopCell<WaitQueue<Waiter>> {
         &self.party(side).waiters
+    }
+
+    /// Fails if tasks wait on `side` but the caller is outside of any run, and cannot wake them.
+    #[inline]
+    pub fn check_caller(&self, py: Python<'_>, side: Side) -> PyResult<()> {
+        if self.waiters(side).with(py, |queue| !queue.is_empty()) {
+            current::runner(py)?;
+        }
+        Ok(())
     }
 
     /// Counts a new handle, and returns its number.

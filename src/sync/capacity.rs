@@ -17,7 +17,9 @@ use crate::interop::imports;
 use crate::interop::numbers::size_or_infinity;
 use crate::kernel::WaitQueue;
 use crate::task::{reschedule, Resume, Task};
-use crate::trap::{join, Attempt, Awaitable, Blocking, NewAwaitable, Operation, Place};
+use crate::trap::{
+    check_caller, join, Attempt, Awaitable, Blocking, NewAwaitable, Operation, Place,
+};
 
 /// A task that waits for a token, and on whose behalf.
 pub struct Applicant {
@@ -89,6 +91,7 @@ impl CapacityLimiter {
     fn set_total_tokens(slf: &Bound<'_, Self>, total_tokens: &Bound<'_, PyAny>) -> PyResult<()> {
         let py = slf.py();
         let limit = size_or_infinity(total_tokens, "total_tokens", "an int")?;
+        check_caller(slf)?;
         slf.get().limit.set(py, limit);
         drop(slf.get().total.replace(py, Some(total_tokens.clone().unbind())));
         Self::serve(slf)
@@ -163,6 +166,7 @@ impl CapacityLimiter {
     /// Raises:
     ///     RuntimeError: if the borrower has no token.
     fn release_on_behalf_of(slf: &Bound<'_, Self>, borrower: &Bound<'_, PyAny>) -> PyResult<()> {
+        check_caller(slf)?;
         if !slf.get().borrowers.bind(slf.py()).discard(borrower)? {
             return Err(PyRuntimeError::new_err(
                 "this borrower isn't holding any of this CapacityLimiter's tokens",

@@ -12,7 +12,8 @@ use crate::interop::pool::{self, pooled};
 use crate::kernel::WaitQueue;
 use crate::task::{receive, Task};
 use crate::trap::{
-    join, poll_checkpoint, wake_all, Awaitable, Leaf, NewAwaitable, Place, Poll, Request,
+    check_caller, join, poll_checkpoint, wake_all, Awaitable, Leaf, NewAwaitable, Place, Poll,
+    Request,
 };
 
 /// Something that happens once and that tasks can wait for.
@@ -56,6 +57,7 @@ impl Event {
     /// Let the event have happened, and wake everybody who waits for it.
     fn set(slf: &Bound<'_, Self>) -> PyResult<()> {
         slf.get().flag.set(slf.py(), true);
+        check_caller(slf)?;
         wake_all(slf)
     }
 

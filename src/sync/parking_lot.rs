@@ -16,7 +16,9 @@ use crate::interop::imports;
 use crate::interop::numbers::Count;
 use crate::kernel::WaitQueue;
 use crate::task::{receive, reschedule, Resume, Task};
-use crate::trap::{join, transfer, wake, Awaitable, Leaf, NewAwaitable, Place, Poll, Request};
+use crate::trap::{
+    check_caller, join, transfer, wake, Awaitable, Leaf, NewAwaitable, Place, Poll, Request,
+};
 
 /// A first-in, first-out queue of sleeping tasks: the raw material of synchronisation primitives.
 ///
@@ -70,6 +72,7 @@ impl ParkingLot {
     ///     A list of the tasks that were woken, in the order in which they had come.
     #[pyo3(signature = (*, count = Count::of(1)), text_signature = "($self, *, count=1)")]
     fn unpark<'py>(slf: &Bound<'py, Self>, count: Count) -> PyResult<Bound<'py, PyList>> {
+        check_caller(slf)?;
         let woken = PyList::empty(slf.py());
         for _ in 0..count.get()? {
             match wake(slf)? {
@@ -202,6 +205,7 @@ impl ParkingLot {
     /// Breaks the lot and blames `task`.
     pub fn break_because_of(lot: &Bound<'_, Self>, task: &Bound<'_, PyAny>) -> PyResult<()> {
         let py = lot.py();
+        check_caller(lot)?;
         Self::broken_by(lot).bind(py).append(task)?;
         let sleepers = lot.get().sleepers.with(py, WaitQueue::drain);
         if sleepers.is_empty() {

@@ -13,7 +13,9 @@ use crate::interop::gc::{gc_fields, Trace};
 use crate::interop::imports;
 use crate::kernel::WaitQueue;
 use crate::task::Task;
-use crate::trap::{join, wake, Attempt, Awaitable, Blocking, NewAwaitable, Operation, Place};
+use crate::trap::{
+    check_caller, join, wake, Attempt, Awaitable, Blocking, NewAwaitable, Operation, Place,
+};
 
 /// A counter that tasks take down and put up again, and that waits rather than go below zero.
 ///
@@ -110,6 +112,7 @@ impl Semaphore {
     fn release(slf: &Bound<'_, Self>) -> PyResult<()> {
         let py = slf.py();
         let this = slf.get();
+        check_caller(slf)?;
         if wake(slf)?.is_some() {
             return Ok(());
         }

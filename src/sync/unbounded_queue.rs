@@ -14,7 +14,9 @@ use crate::interop::gc::{gc_fields, Trace};
 use crate::interop::imports;
 use crate::kernel::WaitQueue;
 use crate::task::Task;
-use crate::trap::{join, wake, Attempt, Awaitable, Blocking, NewAwaitable, Operation, Place};
+use crate::trap::{
+    check_caller, join, wake, Attempt, Awaitable, Blocking, NewAwaitable, Operation, Place,
+};
 
 /// A queue without limit that is emptied in batches. Deprecated: use ``open_memory_channel(math.inf)``.
 ///
@@ -61,6 +63,7 @@ impl UnboundedQueue {
     /// Add an item.
     fn put_nowait(slf: &Bound<'_, Self>, obj: Py<PyAny>) -> PyResult<()> {
         let this = slf.get();
+        check_caller(slf)?;
         let is_first = this.items.with(slf.py(), |items| {
             items.push(obj);
             items.len() == 1

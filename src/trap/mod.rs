@@ -27,7 +27,7 @@ pub use checkpoints::{
     cancel_shielded_checkpoint, checkpoint, checkpoint_if_cancelled, poll_checkpoint, Entry,
 };
 pub use operation::{Attempt, Blocking, Immediate, Operation};
-pub use place::{join, join_for_good, transfer, wake, wake_all, Place};
+pub use place::{check_caller, join, join_for_good, transfer, wake, wake_all, Place};
 pub use wait::{announce_abort, wait_for_reschedule};
 
 /// What is asked of the loop.

@@ -9,6 +9,7 @@
 use pyo3::prelude::*;
 use pyo3::PyTypeInfo;
 
+use crate::core::current;
 use crate::interop::cell::LoopCell;
 use crate::kernel::{WaitKey, WaitQueue};
 use crate::task::{park, reschedule, AbortOutcome, Interruption, Plan, Resume, Task};
@@ -63,6 +64,17 @@ fn leave<P: Place>(
         drop(gone);
     }
     Ok(AbortOutcome::Succeeded)
+}
+
+/// Fails if tasks wait but the caller is outside of any run: in another thread, most likely, from where
+/// nobody can be woken. For functions that may be called anywhere, before they change anything.
+#[inline]
+pub fn check_caller<P: Place>(place: &Bound<'_, P>) -> PyResult<()> {
+    let py = place.py();
+    if P::waiters(place).with(py, |queue| !queue.is_empty()) {
+        current::runner(py)?;
+    }
+    Ok(())
 }
 
 /// Wakes the task that has waited longest, and says which one that was.
