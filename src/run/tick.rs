@@ -168,41 +168,29 @@ impl Ticker {
         }
         let batch = run.queue.with(py, |queue| queue.take_batch());
         self.steps_since_poll += batch.len();
-        let mut batch = Batch { runner, tasks: shuffled(run, py, batch)?, at: 0 };
-        while let Some(task) = batch.next() {
-            step(runner, task.bind(py))?;
+        let mut batch = Batch { runner, tasks: reversed_order(run, py, batch)? };
+        while let Some(task) = batch.tasks.pop() {
+            step(runner, &task.into_bound(py))?;
         }
         Ok(())
     }
 }
 
-/// A batch under way. If a step fails, what has not run goes back into the queue, so that nothing is
-/// lost before the run is torn down.
+/// A batch under way, the next task last. If a step fails, what has not run goes back into the queue,
+/// so that nothing is lost before the run is torn down.
 struct Batch<'a, 'py> {
     runner: &'a Bound<'py, Runner>,
     tasks: Vec<Py<Task>>,
-    at: usize,
-}
-
-impl Batch<'_, '_> {
-    fn next(&mut self) -> Option<Py<Task>> {
-        let task = self.tasks.get(self.at)?.clone_ref(self.runner.py());
-        self.at += 1;
-        Some(task)
-    }
 }
 
 impl Drop for Batch<'_, '_> {
     fn drop(&mut self) {
-        let py = self.runner.py();
-        let mut tasks = std::mem::take(&mut self.tasks);
-        let rest = tasks.split_off(self.at.min(tasks.len()));
-        tasks.clear();
-        self.runner.get().queue.with(py, |queue| {
-            queue.recycle(tasks);
-            for task in rest {
+        let tasks = &mut self.tasks;
+        self.runner.get().queue.with(self.runner.py(), |queue| {
+            while let Some(task) = tasks.pop() {
                 queue.push(task);
             }
+            queue.recycle(std::mem::take(tasks));
         });
     }
 }
@@ -242,9 +230,13 @@ fn expire_deadlines(run: &Runner, py: Python<'_>) -> PyResult<bool> {
     Ok(expired)
 }
 
-/// Puts a batch into the order in which it runs: by chance forwards or backwards, or shuffled by the
-/// seeded generator where a deterministic schedule is asked for.
-fn shuffled(run: &Runner, py: Python<'_>, mut batch: Vec<Py<Task>>) -> PyResult<Vec<Py<Task>>> {
+/// Puts a batch into the order in which it runs, the first task last: by chance forwards or backwards,
+/// or shuffled by the seeded generator where a deterministic schedule is asked for.
+fn reversed_order(
+    run: &Runner,
+    py: Python<'_>,
+    mut batch: Vec<Py<Task>>,
+) -> PyResult<Vec<Py<Task>>> {
     if batch.len() < 2 {
         return Ok(batch);
     }
@@ -255,10 +247,12 @@ fn shuffled(run: &Runner, py: Python<'_>, mut batch: Vec<Py<Task>>) -> PyResult<
         batch.sort_by_key(|task| task.get().number);
         let order = PyList::new(py, batch)?;
         random.call_method1(intern!(py, "shuffle"), (&order,))?;
-        return order.extract();
+        batch = order.extract()?;
+        batch.reverse();
+        return Ok(batch);
     }
     let chance: f64 = random.call_method0(intern!(py, "random"))?.extract()?;
-    if chance < 0.5 {
+    if chance >= 0.5 {
         batch.reverse();
     }
     Ok(batch)
