@@ -6,8 +6,10 @@
 use pyo3::exceptions::{PyBaseException, PyException, PyRuntimeError, PyTypeError};
 use pyo3::prelude::*;
 use pyo3::types::{PyList, PyString, PyTuple};
-use pyo3::{create_exception, ffi, intern};
+use pyo3::{create_exception, ffi, intern, PyTraverseError, PyVisit};
 
+use super::cell::LoopCell;
+use super::gc::{gc_fields, Trace};
 use super::imports;
 
 create_exception!(trio, TrioInternalError, PyException, "Raised by :func:`run` when the loop itself fails.\n\nEither this library has a bug or low-level code broke its rules: a system task or an\nentry-queue callback raised, an abort function misbehaved, a clock failed. The original problem is the\n``__cause__``. Programs should not try to go on after it.");
@@ -48,14 +50,24 @@ create_exception!(
 pub struct Cancelled {
     #[pyo3(get)]
     source: Py<PyString>,
-    #[pyo3(get)]
-    source_task: Option<Py<PyAny>>,
-    #[pyo3(get)]
-    reason: Option<Py<PyAny>>,
+    source_task: LoopCell<Option<Py<PyAny>>>,
+    reason: LoopCell<Option<Py<PyAny>>>,
 }
+
+gc_fields!(Cancelled: source_task, reason);
 
 #[pymethods]
 impl Cancelled {
+    #[getter]
+    fn source_task(&self, py: Python<'_>) -> Option<Py<PyAny>> {
+        self.source_task.get(py)
+    }
+
+    #[getter]
+    fn reason(&self, py: Python<'_>) -> Option<Py<PyAny>> {
+        self.reason.get(py)
+    }
+
     #[new]
     #[pyo3(signature = (*_args, **_kwargs))]
     fn refuse(_args: &Bound<'_, PyTuple>, _kwargs: Option<&Bound<'_, PyAny>>) -> PyResult<Self> {
@@ -76,34 +88,43 @@ impl Cancelled {
 
     fn __str__(&self, py: Python<'_>) -> PyResult<String> {
         let mut text = format!("cancelled due to {}", self.source.bind(py));
-        if let Some(reason) = &self.reason {
+        if let Some(reason) = self.reason.get(py) {
             text = format!("{text} with reason {}", reason.bind(py).repr()?);
         }
-        if let Some(task) = &self.source_task {
+        if let Some(task) = self.source_task.get(py) {
             text = format!("{text} from task {}", task.bind(py).str()?);
         }
         Ok(text)
     }
 
     fn __repr__(&self, py: Python<'_>) -> PyResult<String> {
-        let shown = |value: &Option<Py<PyAny>>| match value {
+        let shown = |value: Option<Py<PyAny>>| match value {
             Some(value) => Ok::<_, PyErr>(value.bind(py).repr()?.to_string()),
             None => Ok("None".to_owned()),
         };
         Ok(format!(
             "Cancelled(source={}, source_task={}, reason={})",
             self.source.bind(py).repr()?,
-            shown(&self.source_task)?,
-            shown(&self.reason)?
+            shown(self.source_task.get(py))?,
+            shown(self.reason.get(py))?
         ))
     }
 
     fn __reduce__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
         let this = slf.get();
         let py = slf.py();
-        let fields = (&this.source, &this.source_task, &this.reason).into_pyobject(py)?;
+        let fields = (&this.source, this.source_task.get(py), this.reason.get(py));
+        let fields = fields.into_pyobject(py)?;
         let create = slf.get_type().getattr(intern!(py, "_create"))?;
         Ok((create, fields).into_pyobject(py)?.into_any())
+    }
+
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        self.trace(visit)
+    }
+
+    fn __clear__(&self) {
+        self.release();
     }
 }
 
@@ -115,6 +136,7 @@ impl Cancelled {
         source_task: Option<Py<PyAny>>,
         reason: Option<Py<PyAny>>,
     ) -> PyResult<Py<Self>> {
+        let (source_task, reason) = (LoopCell::new(source_task), LoopCell::new(reason));
         Py::new(py, Self { source, source_task, reason })
     }
 }
