@@ -9,7 +9,7 @@ a stream's only state of its own is whether a task is in one of the sending meth
 guard, since the socket itself refuses a second reader.
 
 ``send_all`` and ``receive_some`` are where networking programs spend their time, so they go straight to the
-socket's methods, and the common case (``bytes``, all of them accepted at once) never makes a `memoryview`.
+socket's native methods, and `bytes` are sent without making a `memoryview`.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from contextlib import suppress
 
 from . import _core
 from ._abc import HalfCloseableStream, Listener
+from ._socket import _SocketType
 from ._util import final, fixup_module_metadata
 from .socket import SocketType
 
@@ -40,6 +41,8 @@ _DEFAULT_RECEIVE_SIZE = 64 * 1024  # what one recv() can return at most, unless 
 # The kernel's send buffer grows to megabytes, and data that sits there is data that can no longer be changed or
 # dropped. Past this much that was not even sent yet, the socket reports itself as not writable.
 _NOTSENT_LOWAT = 16 * 1024
+
+_BUSY = "another task is currently sending data on this SocketStream"
 
 _CLOSED_ERRNOS = frozenset({errno.EBADF, errno.ENOTSOCK})
 
@@ -86,28 +89,29 @@ class SocketStream(HalfCloseableStream):
     def _begin_sending(self) -> None:
         """Every caller sets ``self._sending`` back to `False` when it is done, whatever happens."""
         if self._sending:
-            raise _core.BusyResourceError("another task is currently sending data on this SocketStream")
+            raise _core.BusyResourceError(_BUSY)
         self._sending = True
 
     async def send_all(self, data: bytes | bytearray | memoryview) -> None:
         """Send all of ``data``.  A checkpoint.  See `trio.abc.SendStream.send_all`."""
-        if self.socket.did_shutdown_SHUT_WR:
+        socket = self.socket
+        if socket.did_shutdown_SHUT_WR:
             raise _core.ClosedResourceError("can't send data after sending EOF")
-        self._begin_sending()
+        if self._sending:  # `_begin_sending`, spelled out
+            raise _core.BusyResourceError(_BUSY)
+        self._sending = True
         try:
-            if type(data) is bytes and data:
-                sent = await self.socket.send(data)
-                if sent < len(data):
-                    await self._send_from(sent, data)
+            if type(data) is bytes and data and isinstance(socket, _SocketType):
+                await socket._send_all(data)
             else:
-                await self._send_from(0, data)
+                await self._send_view(data)
         except OSError as exc:
             _raise_stream_error(exc)
         finally:
             self._sending = False
 
-    async def _send_from(self, sent: int, data: bytes | bytearray | memoryview) -> None:
-        """Send what follows the first ``sent`` bytes, in as many pieces as the kernel wants.
+    async def _send_view(self, data: bytes | bytearray | memoryview) -> None:
+        """Send what is not a simple `bytes` object, or through another kind of socket.
 
         The views are released on the way out, so that a bytearray can be resized again even if a traceback keeps
         this frame alive.
@@ -119,6 +123,10 @@ class SocketStream(HalfCloseableStream):
                 await _core.checkpoint()
                 return
             with view.cast("B") as octets:
+                if isinstance(self.socket, _SocketType):
+                    await self.socket._send_all(octets)
+                    return
+                sent = 0
                 while sent < len(octets):
                     with octets[sent:] as rest:
                         sent += await self.socket.send(rest)

@@ -146,7 +146,6 @@ class _SocketType(OwnedSocket, SocketType):
         super().__init__()
         sock.setblocking(False)
         self._sock = sock
-        self._did_shutdown_SHUT_WR = False
 
     def __repr__(self) -> str:
         return repr(self._sock).replace("socket.socket", "trio.socket.socket", 1)
@@ -170,10 +169,6 @@ class _SocketType(OwnedSocket, SocketType):
     @property
     def proto(self) -> int:
         return self._sock.proto
-
-    @property
-    def did_shutdown_SHUT_WR(self) -> bool:
-        return self._did_shutdown_SHUT_WR
 
     def fileno(self) -> int:
         return self._sock.fileno()
@@ -214,7 +209,7 @@ class _SocketType(OwnedSocket, SocketType):
     def shutdown(self, flag: int) -> None:
         self._sock.shutdown(flag)
         if flag in (_stdlib_socket.SHUT_WR, _stdlib_socket.SHUT_RDWR):
-            self._did_shutdown_SHUT_WR = True
+            self._note_shutdown()
 
     def is_readable(self) -> bool:
         poll = select.poll()  # not select(), which fails for descriptors from 1024 on

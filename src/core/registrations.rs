@@ -182,7 +182,7 @@ impl Registrations {
     #[inline]
     pub fn readiness(&mut self, fd: RawFd, generation: u64) -> Option<&mut Readiness> {
         let entry = self.entry(fd)?;
-        (entry.generation == generation && generation != 0).then_some(&mut entry.readiness)
+        (entry.owned && entry.generation == generation).then_some(&mut entry.readiness)
     }
 
     /// Has the kernel report once more what an owned descriptor is ready for.

@@ -21,7 +21,6 @@
 
 use std::os::fd::RawFd;
 
-use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::{PyTraverseError, PyVisit};
 
@@ -84,8 +83,7 @@ impl<'a, 'py> Port<'a, 'py> {
     #[inline]
     fn of(socket: &'a Bound<'py, OwnedSocket>, task: &'a Bound<'py, Task>) -> PyResult<Self> {
         let inner = socket.get().inner(task.py())?;
-        let fd = inner.call_method0(intern!(task.py(), "fileno"))?.extract()?;
-        let kind = socket.get().kind(&inner, fd)?;
+        let (fd, kind) = socket.get().look_at(&inner)?;
         Ok(Self { socket, inner, fd, kind, task })
     }
 

@@ -40,6 +40,8 @@ pub struct OwnedSocket {
     pub generation: LoopValue<u64>,
     /// Was the last message that was received a large one?
     pub plenty: LoopValue<bool>,
+    /// Was the direction away from here shut down?
+    finished_sending: LoopValue<bool>,
 }
 
 gc_fields!(OwnedSocket: inner);
@@ -49,8 +51,8 @@ gc_fields!(OwnedSocket: inner);
 pub struct Kind {
     /// Is the inner socket a `socket.socket` proper, which system calls may bypass?
     pub plain: bool,
-    /// Does every change for the better come with an event? Not for an `AF_UNIX` datagram socket,
-    /// for example, which waits for room in the queues of whomever it sends to.
+    /// Does every change for the better come with an event? Certain for the kinds that most programs
+    /// use; an `AF_UNIX` datagram socket, for example, waits for room in other sockets' queues.
     pub edges_tell: bool,
     /// Does a transfer that fell short mean that there is no more (room)? True for a stream of
     /// octets, if nothing but its end and urgent data can make it stop early.
@@ -84,18 +86,19 @@ impl OwnedSocket {
         })
     }
 
-    /// What sort of socket it is, given the inner socket and its descriptor.
+    /// The descriptor (-1 if it is closed) of the inner socket, and what sort of socket that is.
     #[inline]
-    pub fn kind(&self, inner: &Bound<'_, PyAny>, fd: RawFd) -> PyResult<Kind> {
+    pub fn look_at(&self, inner: &Bound<'_, PyAny>) -> PyResult<(RawFd, Kind)> {
         let py = inner.py();
+        let fd = inner.call_method0(intern!(py, "fileno"))?.extract()?;
         if let Some(kind) = self.kind.get(py) {
-            return Ok(kind);
+            return Ok((fd, kind));
         }
         let kind = Kind::find_out(inner, fd)?;
         if fd >= 0 {
             self.kind.set(py, Some(kind));
         }
-        Ok(kind)
+        Ok((fd, kind))
     }
 
     /// Works with what is remembered of the socket's readiness, if it is registered.
@@ -119,7 +122,7 @@ impl OwnedSocket {
         }
         self.generation.set(py, 0);
         let Some(runner) = current::runner_or_none(py) else { return Ok(()) };
-        let fd = self.inner(py)?.call_method0(intern!(py, "fileno"))?.extract()?;
+        let (fd, _) = self.look_at(&self.inner(py)?)?;
         with_table(py, runner.get(), |table, woken| table.disown(fd, generation, woken))
     }
 }
@@ -135,6 +138,7 @@ impl OwnedSocket {
             kind: LoopValue::new(None),
             generation: LoopValue::new(0),
             plenty: LoopValue::new(false),
+            finished_sending: LoopValue::new(false),
         }
     }
 
@@ -149,6 +153,17 @@ impl OwnedSocket {
         self.kind.set(py, None);
         self.generation.set(py, 0);
         drop(self.inner.replace(py, Some(socket)));
+    }
+
+    /// Whether this object has shut the sending direction down.
+    #[getter(did_shutdown_SHUT_WR)]
+    fn did_shutdown_sending(&self, py: Python<'_>) -> bool {
+        self.finished_sending.get(py)
+    }
+
+    /// Remembers that it has.
+    fn _note_shutdown(&self, py: Python<'_>) {
+        self.finished_sending.set(py, true);
     }
 
     /// Closes the object, but leaves the file descriptor open and returns it.
@@ -201,10 +216,8 @@ impl OwnedSocket {
     fn sendto<'py>(slf: &Bound<'py, Self>, args: Args<'py>) -> PyResult<Bound<'py, PyAny>> {
         if args.len() == 2 {
             let this = slf.get();
-            let inner = this.inner(slf.py())?;
-            let fd = inner.call_method0(intern!(slf.py(), "fileno"))?.extract()?;
-            let family = this.kind(&inner, fd)?.family;
-            if address::from_python(family, &args.get_item(1)?).is_some() {
+            let (_, kind) = this.look_at(&this.inner(slf.py())?)?;
+            if address::from_python(kind.family, &args.get_item(1)?).is_some() {
                 let sending = calls::SENDTO.on(slf.clone().unbind(), args, None);
                 return Ok(sending.into_pyobject(slf.py())?.into_any());
             }
