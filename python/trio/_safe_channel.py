@@ -49,7 +49,7 @@ _BOTH_FAILED = (
 class _Output(ReceiveChannel[T]):
     """The consumer's end: a receiving channel that lets the producer wait for demand."""
 
-    __slots__ = ("_demand", "_values", "__weakref__")
+    __slots__ = ("__weakref__", "_demand", "_values")
 
     def __init__(self, values: MemoryReceiveChannel[T]) -> None:
         self._values = values

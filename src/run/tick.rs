@@ -12,14 +12,14 @@ use std::time::{Duration, Instant};
 
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyList, PyTuple};
+use pyo3::types::{PyDict, PyList, PyTuple};
 
 use super::step::step;
 use crate::cancel::CancelScope;
 use crate::core::instruments::Hook;
 use crate::core::poller::PollSet;
 use crate::core::{Due, Runner};
-use crate::interop::errors::os_error;
+use crate::interop::errors::{os_error, TrioInternalError};
 use crate::task::{reschedule, Resume, Task};
 use crate::wake::wake_entry_task;
 
@@ -46,6 +46,7 @@ pub struct Ticker {
     steps_since_poll: usize,
     next_clock_read: usize,
     last_poll: Instant,
+    coins: Coins,
 }
 
 impl Ticker {
@@ -57,6 +58,7 @@ impl Ticker {
             steps_since_poll: 0,
             next_clock_read: STEPS_PER_CLOCK_READ,
             last_poll: Instant::now(),
+            coins: Coins::default(),
         }
     }
 
@@ -168,11 +170,67 @@ impl Ticker {
         }
         let batch = run.queue.with(py, |queue| queue.take_batch());
         self.steps_since_poll += batch.len();
-        let mut batch = Batch { runner, tasks: reversed_order(run, py, batch)? };
+        let mut batch = Batch { runner, tasks: self.reversed_order(run, py, batch)? };
         while let Some(task) = batch.tasks.pop() {
             step(runner, &task.into_bound(py))?;
         }
         Ok(())
+    }
+
+    /// Puts a batch into the order in which it runs, the first task last: by chance forwards or
+    /// backwards, or shuffled by the seeded generator where a deterministic schedule is asked for.
+    fn reversed_order(
+        &mut self,
+        run: &Runner,
+        py: Python<'_>,
+        mut batch: Vec<Py<Task>>,
+    ) -> PyResult<Vec<Py<Task>>> {
+        if batch.len() < 2 {
+            return Ok(batch);
+        }
+        let namespace = run.options.namespace.bind(py);
+        let switch = namespace.get_item(intern!(py, "_ALLOW_DETERMINISTIC_SCHEDULING"))?;
+        if switch.map_or(Ok(false), |switch| switch.is_truthy())? {
+            batch.sort_by_key(|task| task.get().number);
+            let order = PyList::new(py, batch)?;
+            generator(namespace)?.call_method1(intern!(py, "shuffle"), (&order,))?;
+            batch = order.extract()?;
+            batch.reverse();
+        } else if self.coins.toss(namespace)? {
+            batch.reverse();
+        }
+        Ok(batch)
+    }
+}
+
+/// Random bits, fetched by the word: a call of Python's generator for every batch would cost as much
+/// as a task's step.
+#[derive(Default)]
+struct Coins {
+    bits: u64,
+    left: u32,
+}
+
+impl Coins {
+    fn toss(&mut self, namespace: &Bound<'_, PyDict>) -> PyResult<bool> {
+        if self.left == 0 {
+            let py = namespace.py();
+            let word =
+                generator(namespace)?.call_method1(intern!(py, "getrandbits"), (u64::BITS,))?;
+            (self.bits, self.left) = (word.extract()?, u64::BITS);
+        }
+        let heads = self.bits & 1 == 1;
+        self.bits >>= 1;
+        self.left -= 1;
+        Ok(heads)
+    }
+}
+
+/// The generator `_r` of `trio._core._run`, which programs may seed or replace.
+fn generator<'py>(namespace: &Bound<'py, PyDict>) -> PyResult<Bound<'py, PyAny>> {
+    match namespace.get_item(intern!(namespace.py(), "_r"))? {
+        Some(random) => Ok(random),
+        None => Err(TrioInternalError::new_err("trio._core._run._r is gone")),
     }
 }
 
@@ -228,32 +286,4 @@ fn expire_deadlines(run: &Runner, py: Python<'_>) -> PyResult<bool> {
         }
     }
     Ok(expired)
-}
-
-/// Puts a batch into the order in which it runs, the first task last: by chance forwards or backwards,
-/// or shuffled by the seeded generator where a deterministic schedule is asked for.
-fn reversed_order(
-    run: &Runner,
-    py: Python<'_>,
-    mut batch: Vec<Py<Task>>,
-) -> PyResult<Vec<Py<Task>>> {
-    if batch.len() < 2 {
-        return Ok(batch);
-    }
-    let namespace = run.options.namespace.bind(py);
-    let switch = namespace.get_item(intern!(py, "_ALLOW_DETERMINISTIC_SCHEDULING"))?;
-    let Some(random) = namespace.get_item(intern!(py, "_r"))? else { return Ok(batch) };
-    if switch.map_or(Ok(false), |switch| switch.is_truthy())? {
-        batch.sort_by_key(|task| task.get().number);
-        let order = PyList::new(py, batch)?;
-        random.call_method1(intern!(py, "shuffle"), (&order,))?;
-        batch = order.extract()?;
-        batch.reverse();
-        return Ok(batch);
-    }
-    let chance: f64 = random.call_method0(intern!(py, "random"))?.extract()?;
-    if chance >= 0.5 {
-        batch.reverse();
-    }
-    Ok(batch)
 }

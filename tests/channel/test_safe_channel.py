@@ -117,7 +117,7 @@ def test_errors_of_either_side_leave_alone() -> None:
         assert info.value is error
         assert isinstance(error.__cause__, OSError)
         group = ExceptionGroup("foo", [ValueError("bar")])
-        with pytest.raises(ExceptionGroup, match="^foo") as group_info:
+        with pytest.raises(ExceptionGroup, match=r"^foo") as group_info:
             async with fails() as channel:
                 raise group
         assert group_info.value.exceptions == group.exceptions
