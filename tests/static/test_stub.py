@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import inspect
 import subprocess
 import sys
@@ -42,17 +41,6 @@ def test_the_package_says_that_it_is_typed() -> None:
     package = Path(inspect.getfile(trio)).parent
     assert (package / "py.typed").is_file()
     assert (package / "_native.pyi").is_file()
-
-
-def async_functions(tree: ast.AST, prefix: str = "") -> set[str]:
-    """The dotted names of all `async def` in a stub."""
-    found = set()
-    for node in ast.iter_child_nodes(tree):
-        if isinstance(node, ast.ClassDef):
-            found |= async_functions(node, f"{prefix}{node.name}.")
-        elif isinstance(node, ast.AsyncFunctionDef):
-            found.add(prefix + node.name)
-    return found
 
 
 def test_functions_of_the_extension_can_be_told_from_synchronous_ones() -> None:

@@ -102,7 +102,9 @@ class UDPPacket(NamedTuple):
         return UDPPacket(self.destination, self.source, payload)
 
 
-UDPPacket.__attrs_attrs__ = tuple(_Field(name, name) for name in UDPPacket._fields)
+UDPPacket.__attrs_attrs__ = tuple(  # type: ignore[attr-defined]  # pyright: ignore[reportAttributeAccessIssue]
+    _Field(name, name) for name in UDPPacket._fields
+)
 
 
 @final
