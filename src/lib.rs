@@ -76,6 +76,7 @@ mod _native {
 
     use super::{Bound, PyModule, PyModuleMethods, PyResult};
     use crate::interop::async_function::AsyncFunction;
+    use crate::interop::early_dict;
 
     const PUBLIC_ASYNC_FUNCTIONS: [&str; 7] = [
         "cancel_shielded_checkpoint",
@@ -95,10 +96,13 @@ mod _native {
         Nursery::prepare(module.py());
         Task::prepare(module.py());
         module.add("LOOSE_GROUP_NOTE", crate::cancel::exit::LOOSE_GROUP_NOTE)?;
+        early_dict::prepare(&module.py().get_type::<AsyncFunction>());
         for name in PUBLIC_ASYNC_FUNCTIONS {
             AsyncFunction::replace(module, name)?;
         }
         crate::sync::register(module)?;
-        crate::channel::register(module)
+        crate::channel::register(module)?;
+        early_dict::prepare_all(module);
+        Ok(())
     }
 }

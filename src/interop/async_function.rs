@@ -14,6 +14,8 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
 use pyo3::{intern, Borrowed, PyTraverseError, PyVisit};
 
+use super::gc::{gc_fields, Trace};
+
 /// A native function that returns an awaitable.
 #[pyclass(frozen, dict, weakref, module = "trio._native", name = "async_function")]
 pub struct AsyncFunction {
@@ -72,9 +74,11 @@ impl AsyncFunction {
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
-        visit.call(&self.function)
+        self.trace(visit)
     }
 }
+
+gc_fields!(AsyncFunction: function);
 
 impl AsyncFunction {
     /// Wraps the function that `module` has under `name`.

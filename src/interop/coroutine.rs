@@ -4,6 +4,8 @@ use pyo3::exceptions::PyStopIteration;
 use pyo3::ffi;
 use pyo3::prelude::*;
 
+use super::async_function::AsyncFunction;
+
 /// What a coroutine did when it was resumed.
 pub enum Resumed {
     /// It awaits something and handed this object up.
@@ -96,7 +98,8 @@ pub fn only_makes_a_coroutine(function: &Bound<'_, PyAny>) -> PyResult<bool> {
     const CO_COROUTINE: u32 = 0x80;
     let py = function.py();
     // SAFETY: a type check on a live object.
-    if unsafe { ffi::PyCFunction_CheckExact(function.as_ptr()) } != 0 {
+    let is_native = unsafe { ffi::PyCFunction_CheckExact(function.as_ptr()) } != 0;
+    if is_native || function.is_exact_instance_of::<AsyncFunction>() {
         return Ok(true);
     }
     // SAFETY: as above.

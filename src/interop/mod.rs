@@ -10,6 +10,7 @@
 //! - [`gc`]: traversal and clearing for the cyclic garbage collector.
 //! - [`coroutine`]: resuming a coroutine, returning values from an awaitable.
 //! - [`context`]: running inside a `contextvars.Context`, copying the current one.
+//! - [`early_dict`]: what Python 3.11 does too early.
 //! - [`errors`]: exception plumbing: contexts, tracebacks, groups, native exception classes.
 //! - [`imports`]: Python objects that Rust code needs, looked up once.
 //! - [`metaclass`]: the class of a class.
@@ -25,6 +26,7 @@ pub mod async_function;
 pub mod cell;
 pub mod context;
 pub mod coroutine;
+pub mod early_dict;
 pub mod errors;
 pub mod gc;
 pub mod imports;

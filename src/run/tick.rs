@@ -45,6 +45,7 @@ pub struct Ticker {
     timeout: f64,
     steps_since_poll: usize,
     next_clock_read: usize,
+    skipped: bool,
     last_poll: Instant,
     coins: Coins,
 }
@@ -57,6 +58,7 @@ impl Ticker {
             timeout: 0.0,
             steps_since_poll: 0,
             next_clock_read: STEPS_PER_CLOCK_READ,
+            skipped: false,
             last_poll: Instant::now(),
             coins: Coins::default(),
         }
@@ -96,12 +98,18 @@ impl Ticker {
 
     /// Polls, where a poll is due, and lets go of the interpreter lock if that can take time.
     pub fn poll(&mut self, runner: &Runner, py: Python<'_>) -> PyResult<bool> {
+        self.skipped = false;
         if self.timeout <= 0.0 && !self.poll_is_due(runner, py) {
             if self.steps_since_poll >= self.next_clock_read {
                 self.next_clock_read = self.steps_since_poll + STEPS_PER_CLOCK_READ;
             }
+            self.skipped = true;
             return Ok(false);
         }
+        self.poll_now(runner, py)
+    }
+
+    fn poll_now(&mut self, runner: &Runner, py: Python<'_>) -> PyResult<bool> {
         self.steps_since_poll = 0;
         self.next_clock_read = STEPS_PER_CLOCK_READ;
         let Some(mut set) = runner.poller.with(py, |poller| poller.as_mut()?.take_set()) else {
@@ -142,11 +150,31 @@ impl Ticker {
             instruments.notify(py, Hook::AfterIoWait, &PyTuple::new(py, [self.timeout])?);
         }
         wake_entry_task(py, run)?;
-        let expired = expire_deadlines(run, py)?;
+        let expired = self.expire_deadlines(run, py)?;
         if self.on_calm != OnCalm::Nothing && !found && !expired {
             self.act_on_calm(run, py)?;
         }
         self.run_batch(runner)
+    }
+
+    /// Lets everything happen that is due. Events that came before a deadline are to be seen before it
+    /// passes, so a poll that this tick has skipped is made up for.
+    fn expire_deadlines(&self, run: &Runner, py: Python<'_>) -> PyResult<bool> {
+        let Some(next) = run.deadlines.with(py, |heap| heap.next()) else { return Ok(false) };
+        let now = run.clock.now(py)?;
+        if next > now {
+            return Ok(false);
+        }
+        if self.skipped {
+            look(run, py)?;
+        }
+        while let Some(due) = run.deadlines.with(py, |heap| heap.pop_due(now)) {
+            match due {
+                Due::Scope(scope) => CancelScope::expire(scope.bind(py))?,
+                Due::Sleeper(task) => reschedule(task.bind(py), Resume::Nothing)?,
+            }
+        }
+        Ok(true)
     }
 
     fn act_on_calm(&self, run: &Runner, py: Python<'_>) -> PyResult<()> {
@@ -253,6 +281,16 @@ impl Drop for Batch<'_, '_> {
     }
 }
 
+/// Looks at what is ready now.
+fn look(run: &Runner, py: Python<'_>) -> PyResult<()> {
+    let Some(mut set) = run.poller.with(py, |poller| poller.as_mut()?.take_set()) else {
+        return Ok(());
+    };
+    let looked = set.wait(Duration::ZERO);
+    take_events(run, py, set)?;
+    looked.map_err(|error| os_error(py, &error))
+}
+
 /// Reads the events of a poll and makes the tasks runnable that waited for them.
 pub fn take_events(runner: &Runner, py: Python<'_>, set: Box<PollSet>) -> PyResult<bool> {
     let found = !set.is_empty();
@@ -269,21 +307,4 @@ pub fn take_events(runner: &Runner, py: Python<'_>, set: Box<PollSet>) -> PyResu
         reschedule(task.bind(py), Resume::Nothing)?;
     }
     Ok(found)
-}
-
-/// Lets everything happen that is due.
-fn expire_deadlines(run: &Runner, py: Python<'_>) -> PyResult<bool> {
-    if run.deadlines.with(py, |heap| heap.is_empty()) {
-        return Ok(false);
-    }
-    let now = run.clock.now(py)?;
-    let mut expired = false;
-    while let Some(due) = run.deadlines.with(py, |heap| heap.pop_due(now)) {
-        expired = true;
-        match due {
-            Due::Scope(scope) => CancelScope::expire(scope.bind(py))?,
-            Due::Sleeper(task) => reschedule(task.bind(py), Resume::Nothing)?,
-        }
-    }
-    Ok(expired)
 }
