@@ -81,36 +81,11 @@ impl<T: Trace, S: Trace, R: Clone> Trace for CancelTree<T, S, R> {
     }
 }
 
-/// Has the object been allocated, but not been given its content yet?
-///
-/// CPython 3.11 makes the `__dict__` of an object during its allocation, when the object is tracked
-/// already; that can start the collector, which then sees memory that is all zero.
-#[inline]
-pub fn is_unborn<T>(content: &T) -> bool {
-    #[cfg(all(Py_3_11, not(Py_3_12)))]
-    {
-        let words = std::ptr::from_ref(content).cast::<usize>();
-        let count = size_of::<T>() / size_of::<usize>();
-        // SAFETY: the words are part of one object, whose memory the allocator has cleared and whose
-        // content, if there is any, is aligned like a word. Volatile, because the compiler may assume
-        // that a reference leads to valid content.
-        (0..count).all(|at| unsafe { words.add(at).read_volatile() } == 0)
-    }
-    #[cfg(not(all(Py_3_11, not(Py_3_12))))]
-    {
-        let _ = content;
-        false
-    }
-}
-
 /// Lists the fields of a struct that hold Python objects: `gc_fields!(Task: coro, context)`.
 macro_rules! gc_fields {
     ($class:ty: $($field:ident),* $(,)?) => {
         impl $crate::interop::gc::Trace for $class {
             fn trace(&self, visit: pyo3::PyVisit<'_>) -> Result<(), pyo3::PyTraverseError> {
-                if $crate::interop::gc::is_unborn(self) {
-                    return Ok(());
-                }
                 $($crate::interop::gc::Trace::trace(&self.$field, visit)?;)*
                 Ok(())
             }
