@@ -29,6 +29,7 @@ STDERR = pytest.StashKey[int]()
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--run-slow", action="store_true", help="run the tests marked as slow, too")
+    parser.addoption("--site", help="test the documentation site that was built in this folder (python -m tools docs)")
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -8,8 +8,9 @@ everything it makes below ``.cache`` and ``target``:
 * ``environments`` makes virtual environments and builds wheels, once for each
   state of the sources;
 * ``steps`` runs commands and counts what they report;
+* ``site`` builds the documentation and tests it;
 * ``__main__`` puts these together: ``setup``, ``test``, ``compat``, ``bench``,
-  ``lint``, ``ci``.
+  ``docs``, ``lint``, ``ci``.
 """
 
 from pathlib import Path

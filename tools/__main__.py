@@ -11,7 +11,7 @@ import signal
 import subprocess
 import sys
 
-from . import PROJECT, environments
+from . import PROJECT, environments, site
 from .pythons import SUPPORTED, Python, available, choose
 from .steps import Count, Report, count_cargo, count_compat
 
@@ -65,6 +65,13 @@ def bench(options: argparse.Namespace) -> int:
     ours, genuine = environments.bench_environments(python)
     command = [sys.executable, "-m", "benchmarks", "--ours", ours, "--genuine", genuine]
     return subprocess.run([*command, *options.arguments], cwd=PROJECT, check=False).returncode
+
+
+def docs(options: argparse.Namespace) -> int:
+    """Build the documentation site, strictly, and test it."""
+    report = Report()
+    site.build(report, choose(options.python)[-1], options.profile)
+    return report.close()
 
 
 def lint(options: argparse.Namespace) -> int:
@@ -130,6 +137,7 @@ def ci(options: argparse.Namespace) -> int:
             test_on(report, pythons[version], options)
         else:
             report.add(f"Python {version}: not on this machine", Count(skipped=1))
+    site.build(report, choose([])[-1], options.profile)
     return report.close()
 
 
@@ -137,7 +145,7 @@ def command_line() -> argparse.ArgumentParser:
     """The commands and their options."""
     parser = argparse.ArgumentParser(prog="python -m tools", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
-    for command in (setup, test, compat, bench, lint, ci):
+    for command in (setup, test, compat, bench, docs, lint, ci):
         text = command.__doc__ or ""
         sub = commands.add_parser(command.__name__, help=text.rstrip("."), description=text)
         sub.set_defaults(run=command, arguments=[])

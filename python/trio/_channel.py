@@ -57,7 +57,7 @@ class open_memory_channel(tuple["MemorySendChannel[T]", "MemoryReceiveChannel[T]
         for what to choose: small numbers.
 
     Returns:
-      A pair: a `MemorySendChannel` and a `MemoryReceiveChannel`.
+      The two ends, a `MemorySendChannel` and a `MemoryReceiveChannel`, as a tuple.
 
     Raises:
       TypeError: if ``max_buffer_size`` is neither an int nor ``math.inf``.

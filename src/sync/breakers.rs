@@ -73,7 +73,7 @@ fn break_lots_of(task: &Bound<'_, Task>) -> PyResult<()> {
 
 /// Let the end of a task break a parking lot.
 ///
-/// Whoever sleeps in the lot by then gets :exc:`BrokenResourceError`, and nobody can park there
+/// Whoever sleeps in the lot by then gets :exc:`trio.BrokenResourceError`, and nobody can park there
 /// afterwards; see :meth:`ParkingLot.break_lot`. For primitives that would wait forever if a certain
 /// task went away, like a lock for its owner. A task may be registered several times.
 ///

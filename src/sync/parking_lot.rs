@@ -109,7 +109,7 @@ impl ParkingLot {
         Self::repark(slf, new_lot, Count::of(usize::MAX))
     }
 
-    /// Break the lot: wake everybody with :exc:`BrokenResourceError`, and let nobody park again.
+    /// Break the lot: wake everybody with :exc:`trio.BrokenResourceError`, and let nobody park again.
     ///
     /// It is no error to break a lot twice; the second task is noted, too.
     ///
