@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import Optional
 
 import pytest
-from benchmarks import report
+from benchmarks import report, sampling
 from benchmarks.case import Case, all_cases
+from benchmarks.http import report as http_report
+from benchmarks.http.load import Load
 from benchmarks.rounds import PROJECT, Figures
 
 
@@ -79,3 +81,36 @@ def test_one_case_from_end_to_end(tmp_path: Path) -> None:
     assert case["sides"]["ours"]["rounds"] == 2
     assert case["ratios"]["asyncio"] > 0
     assert figures["setting"]["versions"]["ours"]
+
+
+@pytest.mark.skipif(sys.version_info < (3, 10), reason="the interpreter does not know its modules' names")
+@pytest.mark.parametrize(
+    ("stack", "package"),
+    [
+        ("<module> (app.py:3);run (trio/_core/_run.py:193)", "trio"),
+        ("run (trio/_core/_run.py:193);answer (benchmarks/http/application.py:22)", "own"),
+        ("run (trio/_core/_run.py:193);serve (server.py:7)", "own"),
+        ("send (h11/_connection.py:1);<listcomp> (h11/_headers.py:9);__init__ (<string>:2)", "h11"),
+        ("send (h11/_connection.py:1);format (wsgiref/handlers.py:9)", "standard library"),
+        ("send (h11/_connection.py:1);__instancecheck__ (<frozen abc>:9)", "standard library"),
+        ("main (asyncio/runners.py:118)", "asyncio"),
+    ],
+)
+def test_a_sample_counts_for_the_innermost_package(stack: str, package: str) -> None:
+    assert sampling.package_of(stack.split(";"), "own") == package
+
+
+@pytest.mark.skipif(sys.version_info < (3, 10), reason="the interpreter does not know its modules' names")
+def test_samples_add_up() -> None:
+    raw = "a (trio/x.py:1) 30\na (trio/x.py:1);b (h11/y.py:2) 10\n"
+    assert sampling.shares(raw, "own") == {"trio": 0.75, "h11": 0.25}
+
+
+def test_rounds_of_http_are_summed_up_by_medians() -> None:
+    rounds = [
+        http_report.Measured(Load(rate=rate, p50=rate, p90=2 * rate, p99=3 * rate, errors=1), cpu=rate / 1000, seconds=2)
+        for rate in (100.0, 300.0, 200.0)
+    ]
+    side = http_report.summary(rounds, {"now": 1, "peak": 2}, {"trio": 1.0})
+    assert (side.rate, side.p90, side.errors, side.peak) == (200, 400, 3, 2)
+    assert side.cpu == pytest.approx(500)  # microseconds: a thousandth of a second per unit of rate, two seconds long

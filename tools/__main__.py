@@ -67,6 +67,14 @@ def bench(options: argparse.Namespace) -> int:
     return subprocess.run([*command, *options.arguments], cwd=PROJECT, check=False).returncode
 
 
+def bench_http(options: argparse.Namespace) -> int:
+    """Measure an HTTP server on ours, genuine Trio, asyncio and uvloop; needs wrk."""
+    python = choose(options.python)[-1]
+    ours, genuine = environments.bench_environments(python)
+    command = [sys.executable, "-m", "benchmarks.http", "--ours", ours, "--genuine", genuine]
+    return subprocess.run([*command, *options.arguments], cwd=PROJECT, check=False).returncode
+
+
 def docs(options: argparse.Namespace) -> int:
     """Build the documentation site, strictly, and test it."""
     report = Report()
@@ -145,9 +153,9 @@ def command_line() -> argparse.ArgumentParser:
     """The commands and their options."""
     parser = argparse.ArgumentParser(prog="python -m tools", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
-    for command in (setup, test, compat, bench, docs, lint, ci):
+    for command in (setup, test, compat, bench, bench_http, docs, lint, ci):
         text = command.__doc__ or ""
-        sub = commands.add_parser(command.__name__, help=text.rstrip("."), description=text)
+        sub = commands.add_parser(command.__name__.replace("_", "-"), help=text.rstrip("."), description=text)
         sub.set_defaults(run=command, arguments=[])
         if command not in (lint, ci):
             sub.add_argument(
@@ -159,7 +167,7 @@ def command_line() -> argparse.ArgumentParser:
                 help="on which CPython; repeatable (default: the newest)",
             )
         sub.add_argument("--profile", default="release", help="cargo profile of the wheel ('dev' has assertions)")
-        if command in (test, compat, bench):
+        if command in (test, compat, bench, bench_http):
             sub.add_argument("arguments", nargs="*", help="after --: arguments for what is run")
     return parser
 

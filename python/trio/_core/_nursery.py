@@ -102,8 +102,6 @@ async def _start_in_cradle(
     args: tuple[object, ...],
     name: object,
 ) -> TaskStatus:
-    from .._util import MultipleExceptionError, raise_single_exception_from_group
-
     manager = open_nursery(strict_exception_groups=True)
     cradle = await manager.__aenter__()
     error: BaseException | None = None
@@ -120,6 +118,8 @@ async def _start_in_cradle(
     except BaseException as exc:
         if not hasattr(exc, "exceptions"):
             raise
+        from .._util import MultipleExceptionError, raise_single_exception_from_group
+
         try:
             raise_single_exception_from_group(exc)  # pyright: ignore[reportArgumentType]
         except MultipleExceptionError:
