@@ -74,8 +74,10 @@ class FdStream(Stream):
         """Close the descriptor, if that has not been done, without a word to the run loop (there may be none any more)."""
         fd, self._fd = self._fd, -1
         if fd != -1:
-            os.set_blocking(fd, self._was_blocking)
-            os.close(fd)
+            try:
+                os.set_blocking(fd, self._was_blocking)
+            finally:
+                os.close(fd)
 
     def _check_open(self) -> None:
         if self._fd == -1:

@@ -6,7 +6,7 @@
 //! The table is touched by the loop's thread only. The poll itself may happen elsewhere (in guest mode
 //! in a worker thread) because [`PollSet`] can be taken out; registering meanwhile is fine for epoll.
 
-use std::io::{self, Read};
+use std::io::{self, Read, Write};
 use std::os::fd::{AsRawFd, RawFd};
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
@@ -35,9 +35,21 @@ struct Ways {
 }
 
 impl Ways {
+    /// Nobody is there to hear of a failure, and a wake-up that is lost can stop a program: what one
+    /// way refuses is tried by the other, and an interrupted attempt is repeated.
     fn wake(&self) {
-        // Can only fail for want of kernel memory, and then there is nobody to tell.
-        self.counter.wake().ok();
+        if uninterrupted(|| self.counter.wake()).is_err() {
+            uninterrupted(|| (&self.signals).write(&[0]).map(drop)).ok();
+        }
+    }
+}
+
+fn uninterrupted(mut call: impl FnMut() -> io::Result<()>) -> io::Result<()> {
+    loop {
+        match call() {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            done => return done,
+        }
     }
 }
 

@@ -277,3 +277,23 @@ def test_a_descriptor_closed_behind_our_back() -> None:
         read.close()
 
     trio.run(main)
+
+
+def test_is_closed_even_if_its_mode_cannot_be_restored(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def main() -> None:
+        read_end, write_end = os.pipe()
+        try:
+            stream = trio.lowlevel.FdStream(write_end)
+
+            def refuse(fd: int, blocking: bool) -> None:
+                raise OSError(errno.EIO, "refused")
+
+            with monkeypatch.context() as patch:
+                patch.setattr(os, "set_blocking", refuse)
+                with pytest.raises(OSError, match="refused"):
+                    await stream.aclose()
+            assert os.read(read_end, 1) == b""  # nobody can write any more
+        finally:
+            os.close(read_end)
+
+    trio.run(main)
