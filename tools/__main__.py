@@ -13,6 +13,7 @@ import sys
 
 from . import PROJECT, environments, site
 from .pythons import SUPPORTED, Python, available, choose
+from .reliability import run_studies
 from .steps import Count, Report, count_cargo, count_compat
 
 
@@ -82,6 +83,13 @@ def docs(options: argparse.Namespace) -> int:
     return report.close()
 
 
+def reliability(options: argparse.Namespace) -> int:
+    """Break things on purpose, and see what is left (with --long: a lot, and write docs/reliability.md)."""
+    report = Report()
+    run_studies(report, choose(options.python)[-1], options.arguments, options.long)
+    return report.close()
+
+
 def lint(options: argparse.Namespace) -> int:
     """Check the Rust and Python sources."""
     report = Report()
@@ -146,6 +154,7 @@ def ci(options: argparse.Namespace) -> int:
         else:
             report.add(f"Python {version}: not on this machine", Count(skipped=1))
     site.build(report, choose([])[-1], options.profile)
+    run_studies(report, available()[-1], [])
     return report.close()
 
 
@@ -153,7 +162,7 @@ def command_line() -> argparse.ArgumentParser:
     """The commands and their options."""
     parser = argparse.ArgumentParser(prog="python -m tools", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
-    for command in (setup, test, compat, bench, bench_http, docs, lint, ci):
+    for command in (setup, test, compat, bench, bench_http, docs, reliability, lint, ci):
         text = command.__doc__ or ""
         sub = commands.add_parser(command.__name__.replace("_", "-"), help=text.rstrip("."), description=text)
         sub.set_defaults(run=command, arguments=[])
@@ -167,8 +176,10 @@ def command_line() -> argparse.ArgumentParser:
                 help="on which CPython; repeatable (default: the newest)",
             )
         sub.add_argument("--profile", default="release", help="cargo profile of the wheel ('dev' has assertions)")
-        if command in (test, compat, bench, bench_http):
+        if command in (test, compat, bench, bench_http, reliability):
             sub.add_argument("arguments", nargs="*", help="after --: arguments for what is run")
+        if command is reliability:
+            sub.add_argument("--long", action="store_true", help="the long set; takes about an hour")
     return parser
 
 
