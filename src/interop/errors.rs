@@ -217,3 +217,54 @@ pub fn os_error(py: Python<'_>, error: &std::io::Error) -> PyErr {
         Err(error) => error,
     }
 }
+
+/// Does what a destructor has to do. It may run while an exception is on its way, because whatever
+/// raised lets go of things: that exception is put aside meanwhile, and not lost.
+pub fn with_exception_aside<T>(py: Python<'_>, work: impl FnOnce() -> T) -> T {
+    let _aside = Aside::take(py);
+    work()
+}
+
+#[cfg(Py_3_12)]
+struct Aside(*mut ffi::PyObject);
+
+#[cfg(Py_3_12)]
+impl Aside {
+    fn take(_py: Python<'_>) -> Self {
+        // SAFETY: the token proves that the interpreter lock is held. The result is null, or a
+        // reference that is ours until it is given back.
+        Self(unsafe { ffi::PyErr_GetRaisedException() })
+    }
+}
+
+#[cfg(Py_3_12)]
+impl Drop for Aside {
+    fn drop(&mut self) {
+        // SAFETY: made and dropped within one call that has the token. The reference is given back;
+        // null means that there is no exception.
+        unsafe { ffi::PyErr_SetRaisedException(self.0) };
+    }
+}
+
+#[cfg(not(Py_3_12))]
+struct Aside([*mut ffi::PyObject; 3]);
+
+#[cfg(not(Py_3_12))]
+impl Aside {
+    fn take(_py: Python<'_>) -> Self {
+        let [mut kind, mut value, mut traceback] = [std::ptr::null_mut(); 3];
+        // SAFETY: the token proves that the interpreter lock is held. Each is null afterwards, or a
+        // reference that is ours until it is given back.
+        unsafe { ffi::PyErr_Fetch(&raw mut kind, &raw mut value, &raw mut traceback) };
+        Self([kind, value, traceback])
+    }
+}
+
+#[cfg(not(Py_3_12))]
+impl Drop for Aside {
+    fn drop(&mut self) {
+        let [kind, value, traceback] = self.0;
+        // SAFETY: made and dropped within one call that has the token. The references are given back.
+        unsafe { ffi::PyErr_Restore(kind, value, traceback) };
+    }
+}

@@ -23,7 +23,7 @@ use super::tick::{take_events, Ticker};
 use crate::core::poller::PollSet;
 use crate::core::Runner;
 use crate::interop::cell::{LoopCell, LoopValue};
-use crate::interop::errors::os_error;
+use crate::interop::errors::{os_error, with_exception_aside};
 use crate::interop::gc::{gc_fields, Trace};
 use crate::interop::imports;
 use crate::interop::outcome::to_object;
@@ -240,12 +240,14 @@ impl Drop for GuestRun {
                 return;
             }
             let text = c"Trio guest run got abandoned without properly finishing... weird stuff might happen";
-            if let Err(error) = PyErr::warn(py, &py.get_type::<PyRuntimeWarning>(), text, 1) {
-                error.write_unraisable(py, None);
-            }
-            if let Err(error) = self.close.bind(py).call0() {
-                error.write_unraisable(py, None);
-            }
+            with_exception_aside(py, || {
+                if let Err(error) = PyErr::warn(py, &py.get_type::<PyRuntimeWarning>(), text, 1) {
+                    error.write_unraisable(py, None);
+                }
+                if let Err(error) = self.close.bind(py).call0() {
+                    error.write_unraisable(py, None);
+                }
+            });
         });
     }
 }

@@ -16,6 +16,7 @@ use pyo3::{intern, PyTraverseError, PyVisit};
 use super::{Request, Trap};
 use crate::interop::cell::{LoopCell, LoopValue};
 use crate::interop::coroutine::return_value;
+use crate::interop::errors::with_exception_aside;
 use crate::interop::pool::{self, pooled};
 use crate::interop::slots::{self, Next, Resumable};
 
@@ -294,8 +295,10 @@ fn warn_never_awaited(name: &str) {
     Python::try_attach(|py| {
         let text = format!("coroutine '{name}' was never awaited\0");
         let Ok(text) = std::ffi::CString::from_vec_with_nul(text.into_bytes()) else { return };
-        if let Err(error) = PyErr::warn(py, &py.get_type::<PyRuntimeWarning>(), &text, 1) {
-            error.write_unraisable(py, None);
-        }
+        with_exception_aside(py, || {
+            if let Err(error) = PyErr::warn(py, &py.get_type::<PyRuntimeWarning>(), &text, 1) {
+                error.write_unraisable(py, None);
+            }
+        });
     });
 }

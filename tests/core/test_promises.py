@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import sys
 import threading
 import warnings
 import weakref
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 import pytest
 
@@ -180,3 +182,26 @@ def test_cycles_through_unfinished_awaitables_die() -> None:
             del thing
         gc.collect()
     assert [reference for reference in references if reference() is not None] == []
+
+
+@pytest.mark.parametrize("action", ["always", "error"])
+def test_what_is_never_awaited_complains_beside_an_exception_that_is_on_its_way(
+    action: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ctrl-C, for one, can come between the call that makes an awaitable and its ``await``."""
+    complaints: list[BaseException] = []
+    monkeypatch.setattr(sys, "unraisablehook", lambda event: complaints.append(event.exc_value))
+
+    def let_go(exc: Exception) -> None:
+        raise exc
+
+    error = KeyError("on its way")
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter(action)
+        with pytest.raises(KeyError) as info:
+            print(trio.sleep(0), let_go(error))
+    assert info.value is error
+    if action == "error":
+        assert [str(complaint) for complaint in complaints] == ["coroutine 'sleep' was never awaited"]
+    else:
+        assert [str(warning.message) for warning in caught] == ["coroutine 'sleep' was never awaited"]
