@@ -286,5 +286,8 @@ fn combine(
     if !strict {
         group.call_method1(intern!(py, "add_note"), (exit::LOOSE_GROUP_NOTE,))?;
     }
-    Ok(Some(group))
+    // As if raised `from None`: what the parent was handling has nothing to do with it.
+    let error = PyErr::from_value(group.into_any());
+    error.set_cause(py, None);
+    Ok(Some(error.into_value(py).into_bound(py)))
 }

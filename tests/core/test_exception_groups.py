@@ -1,0 +1,70 @@
+"""The groups that leave nurseries: what is in them, and what tracebacks show around them."""
+
+from __future__ import annotations
+
+import sys
+import traceback
+import warnings
+from collections.abc import Awaitable, Callable
+
+import pytest
+
+import trio
+
+if sys.version_info < (3, 11):
+    from exceptiongroup import BaseExceptionGroup, ExceptionGroup
+
+
+async def fail() -> None:
+    raise ValueError("inside")
+
+
+def group_from(function: Callable[[], Awaitable[object]]) -> BaseExceptionGroup[BaseException]:
+    """The group that a run ends with."""
+    with pytest.raises(ExceptionGroup) as caught:
+        trio.run(function)
+    return caught.value
+
+
+@pytest.mark.parametrize("strict", [True, False])
+def test_a_group_hides_what_its_parent_was_handling(strict: bool) -> None:
+    async def main() -> None:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", trio.TrioDeprecationWarning)
+            manager = trio.open_nursery(strict_exception_groups=strict)
+        try:
+            raise KeyError("before")
+        except KeyError:
+            async with manager as nursery:
+                nursery.start_soon(fail)
+                nursery.start_soon(fail)
+
+    group = group_from(main)
+    assert (group.__cause__, group.__suppress_context__) == (None, True)
+    assert "KeyError" not in "".join(traceback.format_exception(type(group), group, group.__traceback__))
+
+
+def test_a_group_keeps_this_when_cancelled_is_taken_out_of_it() -> None:
+    async def main() -> None:
+        with trio.CancelScope() as scope:
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(trio.sleep_forever)
+                nursery.start_soon(fail)
+                scope.cancel()
+
+    group = group_from(main)
+    assert [type(error) for error in group.exceptions] == [ValueError]
+    assert group.__suppress_context__
+
+
+def test_the_errors_in_a_group_are_left_as_they_were() -> None:
+    async def main() -> None:
+        async with trio.open_nursery():
+            try:
+                raise KeyError("first")
+            except KeyError:
+                raise ValueError("second")  # noqa: B904
+
+    (error,) = group_from(main).exceptions
+    assert isinstance(error.__context__, KeyError)
+    assert not error.__suppress_context__
