@@ -69,6 +69,11 @@ impl Clock {
         }
     }
 
+    /// Does the program say what time it is, as tests do?
+    pub fn is_custom(&self) -> bool {
+        matches!(self, Self::Custom(_))
+    }
+
     /// Now, in seconds. Runs Python code for a custom clock.
     #[inline]
     pub fn now(&self, py: Python<'_>) -> PyResult<f64> {

@@ -6,7 +6,8 @@
 //!
 //! While tasks are runnable the poll is only a look at what is ready, and costs more than a whole
 //! step. It is then done once per [`STEPS_PER_POLL`] steps or [`POLL_INTERVAL`], whichever comes
-//! first, unless an instrument watches.
+//! first, unless an instrument watches. Under a clock that the program supplies every tick looks: there
+//! time stands still, and the order of events is all that tests can observe.
 
 use std::time::{Duration, Instant};
 
@@ -136,6 +137,7 @@ impl Ticker {
     fn poll_is_due(&self, runner: &Runner, py: Python<'_>) -> bool {
         self.steps_since_poll >= STEPS_PER_POLL
             || runner.instruments.get().watch_io(py)
+            || runner.clock.is_custom()
             || runner.queue.with(py, |queue| queue.is_empty())
             || (self.steps_since_poll >= self.next_clock_read
                 && self.last_poll.elapsed() >= POLL_INTERVAL)
