@@ -43,6 +43,8 @@ imported! {
     partial => "functools", "partial";
     /// Runs a function in a worker thread.
     start_thread_soon => "trio._core._thread_cache", "start_thread_soon";
+    /// Hands over from a worker thread to the host of a guest run.
+    call_host => "trio._core._guest", "call_host";
     /// Joins two tracebacks.
     concat_tb => "trio._core._concat_tb", "concat_tb";
     /// `trio._deprecate.warn_deprecated`.

@@ -143,15 +143,6 @@ impl GuestRun {
         waited.map_err(|error| os_error(py, &error))
     }
 
-    /// Hands a worker thread's result to the host's thread; runs in the worker thread.
-    fn _deliver(slf: &Bound<'_, Self>, outcome: &Bound<'_, PyAny>) -> PyResult<()> {
-        let py = slf.py();
-        let resume = slf.getattr(intern!(py, "_resume"))?;
-        let resume = imports::partial(py)?.call1((resume, outcome))?;
-        slf.get().schedule_threadsafe.bind(py).call1((resume,))?;
-        Ok(())
-    }
-
     /// The tick after a wait in a worker thread.
     fn _resume(slf: &Bound<'_, Self>, outcome: &Bound<'_, PyAny>) -> PyResult<()> {
         let py = slf.py();
@@ -214,7 +205,10 @@ impl GuestRun {
         }
         self.mark_scheduled(py, false);
         let wait = imports::partial(py)?.call1((slf.getattr(intern!(py, "_wait"))?, timeout))?;
-        let deliver = slf.getattr(intern!(py, "_deliver"))?;
+        let resume = slf.getattr(intern!(py, "_resume"))?;
+        let call_host = imports::call_host(py)?;
+        let deliver =
+            imports::partial(py)?.call1((call_host, &self.schedule_threadsafe, resume))?;
         imports::start_thread_soon(py)?.call1((wait, deliver))?;
         Ok(())
     }
