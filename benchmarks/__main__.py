@@ -13,6 +13,7 @@ from . import report
 from .case import SIDES, Case, all_cases
 from .rounds import PROJECT, SideFailed, Worker, compare
 
+DOCUMENTED = PROJECT / "docs" / "figures" / "benchmarks.json"
 QUICK = (5, 0.005)  # rounds, seconds per round
 FULL = (25, 0.03)
 
@@ -30,6 +31,7 @@ def options_from_command_line() -> argparse.Namespace:
     add("--json", type=Path, metavar="FILE", help="write all figures there")
     add("--markdown", type=Path, metavar="FILE", help="write the table there")
     add("--readme", action="store_true", help="write the table into README.md")
+    add("--docs", action="store_true", help=f"write all figures to {DOCUMENTED.relative_to(PROJECT)}, for the charts")
     add(
         "cases",
         nargs="*",
@@ -97,8 +99,9 @@ def main() -> int:
 
 def write(options: argparse.Namespace, rows: list[report.Row], setting: report.Setting) -> None:
     """The reports that were asked for."""
-    if options.json:
-        options.json.write_text(report.as_json(rows, setting), encoding="utf-8")
+    for file in [options.json, DOCUMENTED if options.docs else None]:
+        if file:
+            file.write_text(report.as_json(rows, setting), encoding="utf-8")
     table = report.as_markdown(rows, setting)
     if options.markdown:
         options.markdown.write_text(table + "\n", encoding="utf-8")

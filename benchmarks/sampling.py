@@ -13,6 +13,7 @@ import subprocess
 import sys
 import tempfile
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 
 RATE = 250  # samples per second
@@ -36,21 +37,40 @@ def package_of(stack: list[str], own: str) -> str:
     return STANDARD
 
 
-def shares(raw: str, own: str) -> dict[str, float]:
-    """Each package's share of the samples, the largest first; ``raw`` is py-spy's list of stacks and counts."""
-    counts: Counter[str] = Counter()
+def weighed(raw: str) -> Iterator[tuple[list[str], int]]:
+    """The stacks in py-spy's output, each with its number of samples."""
     for line in raw.splitlines():
         stack, _, count = line.rpartition(" ")
-        counts[package_of(stack.split(";"), own)] += int(count)
+        yield stack.split(";"), int(count)
+
+
+def shares(counts: Counter[str]) -> dict[str, float]:
+    """Counts as parts of one, the largest first."""
     total = sum(counts.values())
-    return {package: count / total for package, count in counts.most_common()}
+    return {name: count / total for name, count in counts.most_common()}
 
 
-def sample(python: str, pid: int, seconds: int, own: str = "application") -> dict[str, float]:
-    """Watch a process for so long, with the py-spy of an environment."""
+def by_package(raw: str, own: str = "application") -> dict[str, float]:
+    """Each package's share of the samples; ``own`` is the name for the program itself."""
+    counts: Counter[str] = Counter()
+    for stack, count in weighed(raw):
+        counts[package_of(stack, own)] += count
+    return shares(counts)
+
+
+def by_function(raw: str) -> dict[str, float]:
+    """Each function's share of the samples, as ``name (file)``."""
+    counts: Counter[str] = Counter()
+    for stack, count in weighed(raw):
+        counts[re.sub(r":\d+\)$", ")", stack[-1])] += count
+    return shares(counts)
+
+
+def sample(python: str, pid: int, seconds: int) -> str:
+    """Watch a process for so long, with the py-spy of an environment; returns its list of stacks with counts."""
     program = Path(python).with_name("py-spy")
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "stacks"
         options = ["--format", "raw", "--rate", str(RATE), "--duration", str(seconds), "--output", str(file)]
         subprocess.run([str(program), "record", *options, "--pid", str(pid)], check=True, capture_output=True)
-        return shares(file.read_text(encoding="utf-8"), own)
+        return file.read_text(encoding="utf-8")

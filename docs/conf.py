@@ -2,7 +2,7 @@
 
 Prose is Markdown, the reference is reStructuredText because docstrings are.
 Small extensions of our own are in ``_ext``: ``names`` resolves what docstrings
-put between single backticks.
+put between single backticks, ``figures`` draws charts from what was measured.
 
 The build needs no network: the names of the standard library and of a few
 packages that the pages refer to are in ``external``, and inventories are made
@@ -32,6 +32,7 @@ extensions = [
     "sphinx.ext.napoleon",
     "myst_parser",
     "sphinx_copybutton",
+    "figures",
     "names",
 ]
 
@@ -42,7 +43,7 @@ nitpick_ignore = [
     ("py:class", "Count"),
     ("py:class", "EpollStatistics"),
 ]
-exclude_patterns = ["requirements.txt", "external", "_ext"]
+exclude_patterns = ["requirements.txt", "external", "figures", "_ext"]
 source_suffix = {".rst": "restructuredtext", ".md": "markdown"}
 
 myst_enable_extensions = ["attrs_inline", "colon_fence", "deflist"]

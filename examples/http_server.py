@@ -35,10 +35,9 @@ class Connection:
                 await self.send(h11.InformationalResponse(status_code=100, headers=[]))
             self.protocol.receive_data(await self.stream.receive_some())
 
-    async def send(self, event):
-        data = self.protocol.send(event)
-        if data:
-            await self.stream.send_all(data)
+    async def send(self, *events):
+        """Send what belongs together in one piece."""
+        await self.stream.send_all(b"".join(self.protocol.send(event) for event in events))
 
     async def body(self):
         parts = []
@@ -54,9 +53,8 @@ class Connection:
             ("Content-Type", kind),
             ("Content-Length", str(len(body))),
         ]
-        await self.send(h11.Response(status_code=status, headers=headers))
-        await self.send(h11.Data(data=body))
-        await self.send(h11.EndOfMessage())
+        head = h11.Response(status_code=status, headers=headers)
+        await self.send(head, h11.Data(data=body), h11.EndOfMessage())
 
 
 async def answer(connection, request):

@@ -103,7 +103,8 @@ def test_a_sample_counts_for_the_innermost_package(stack: str, package: str) -> 
 @pytest.mark.skipif(sys.version_info < (3, 10), reason="the interpreter does not know its modules' names")
 def test_samples_add_up() -> None:
     raw = "a (trio/x.py:1) 30\na (trio/x.py:1);b (h11/y.py:2) 10\n"
-    assert sampling.shares(raw, "own") == {"trio": 0.75, "h11": 0.25}
+    assert sampling.by_package(raw) == {"trio": 0.75, "h11": 0.25}
+    assert sampling.by_function(raw) == {"a (trio/x.py)": 0.75, "b (h11/y.py)": 0.25}
 
 
 def test_rounds_of_http_are_summed_up_by_medians() -> None:

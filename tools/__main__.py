@@ -62,18 +62,24 @@ def compat_on(report: Report, version: str, inner: str, arguments: list[str]) ->
 
 def bench(options: argparse.Namespace) -> int:
     """Measure ours, genuine Trio, asyncio and uvloop in turn."""
-    python = choose(options.python)[-1]
-    ours, genuine = environments.bench_environments(python)
-    command = [sys.executable, "-m", "benchmarks", "--ours", ours, "--genuine", genuine]
+    return compare("benchmarks", options)
+
+
+def compare(module: str, options: argparse.Namespace) -> int:
+    """Run a module that compares ours with genuine Trio."""
+    ours, genuine = environments.bench_environments(choose(options.python)[-1])
+    command = [sys.executable, "-m", module, "--ours", ours, "--genuine", genuine]
     return subprocess.run([*command, *options.arguments], cwd=PROJECT, check=False).returncode
 
 
 def bench_http(options: argparse.Namespace) -> int:
     """Measure an HTTP server on ours, genuine Trio, asyncio and uvloop; needs wrk."""
-    python = choose(options.python)[-1]
-    ours, genuine = environments.bench_environments(python)
-    command = [sys.executable, "-m", "benchmarks.http", "--ours", ours, "--genuine", genuine]
-    return subprocess.run([*command, *options.arguments], cwd=PROJECT, check=False).returncode
+    return compare("benchmarks.http", options)
+
+
+def profile_example(options: argparse.Namespace) -> int:
+    """Where processor time and memory of an example go under load, on ours and genuine Trio; needs wrk."""
+    return compare("benchmarks.http.program", options)
 
 
 def docs(options: argparse.Namespace) -> int:
@@ -162,7 +168,7 @@ def command_line() -> argparse.ArgumentParser:
     """The commands and their options."""
     parser = argparse.ArgumentParser(prog="python -m tools", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
-    for command in (setup, test, compat, bench, bench_http, docs, reliability, lint, ci):
+    for command in (setup, test, compat, bench, bench_http, profile_example, docs, reliability, lint, ci):
         text = command.__doc__ or ""
         sub = commands.add_parser(command.__name__.replace("_", "-"), help=text.rstrip("."), description=text)
         sub.set_defaults(run=command, arguments=[])
@@ -176,7 +182,7 @@ def command_line() -> argparse.ArgumentParser:
                 help="on which CPython; repeatable (default: the newest)",
             )
         sub.add_argument("--profile", default="release", help="cargo profile of the wheel ('dev' has assertions)")
-        if command in (test, compat, bench, bench_http, reliability):
+        if command in (test, compat, bench, bench_http, profile_example, reliability):
             sub.add_argument("arguments", nargs="*", help="after --: arguments for what is run")
         if command is reliability:
             sub.add_argument("--long", action="store_true", help="the long set; takes about an hour")

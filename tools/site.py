@@ -2,7 +2,7 @@
 
 ``python -m tools docs`` makes an environment from ``docs/requirements.txt`` with
 the project's wheel in it, has Sphinx build the site below ``.cache`` (a warning
-or a reference to nowhere is a failure), and runs the tests under ``tests/docs``
+or a reference to nowhere is a failure), and runs those tests under ``tests/docs``
 that look at the result.
 """
 
@@ -37,4 +37,4 @@ def build(report: Report, python: Python, profile: str) -> None:
         shutil.rmtree(folder, ignore_errors=True)
     command = [inner, "-m", "sphinx", "-b", "html", "-W", "-n", "--keep-going", "-d", str(DOCTREES), "docs", str(SITE)]
     report.step("documentation: build", command)
-    report.pytest("documentation: tests", inner, [f"--site={SITE}", "tests/docs"])
+    report.pytest("documentation: tests", inner, [f"--site={SITE}", "tests/docs/test_site.py"])

@@ -11,8 +11,13 @@ What a request costs here is for the most part hypercorn and h11, in Python, and
 same on every side; what is left is the event loop's.  ``benchmarks.sampling`` tells
 which is which.
 
+``python -m benchmarks.http.program`` (``python -m tools profile-example``) does likewise with a
+whole program, ``examples/http_server.py``, and notes its memory as connections come and go.
+
 * ``application``: the ASGI application;
 * ``serving``: a server process, its readiness, its memory;
 * ``load``: wrk and what it reports;
-* ``report``: text and JSON.
+* ``report``: text and JSON;
+* ``versions``: what the environments have;
+* ``program``: the profile of the example.
 """

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import subprocess
 import sys
-import threading
-import time
 from pathlib import Path
 
 from ..report import describe
 from ..rounds import PROJECT
-from ..sampling import sample
+from ..sampling import by_package, sample
 from . import report
-from .load import find_wrk, load
+from .load import find_wrk, load, under_load
 from .serving import WORKERS, Server, free_port, hypercorn, running
+from .versions import version_of, versions
 
 DOCUMENTED = PROJECT / "docs" / "figures" / "http.json"
 CONNECTIONS = 32
@@ -44,28 +42,8 @@ def measure(server: Server, seconds: int) -> report.Measured:
 
 def packages(python: str, server: Server) -> dict[str, float]:
     """Where the time goes under load."""
-    asking = threading.Thread(target=load, args=(server.url, CONNECTIONS, SAMPLING + 2))
-    asking.start()
-    time.sleep(1)
-    try:
-        return sample(python, server.process.pid, SAMPLING)
-    finally:
-        asking.join()
-
-
-def version_of(python: str, package: str) -> str:
-    """The version of a package in an environment."""
-    program = f"import importlib.metadata as m; print(m.version({package!r}))"
-    found = subprocess.run([python, "-c", program], capture_output=True, text=True, check=True)
-    return found.stdout.strip()
-
-
-def versions(pythons: dict[str, str]) -> tuple[dict[str, str], str]:
-    """The versions of what is measured, and of Python."""
-    program = "import platform; print(platform.python_version())"
-    python = subprocess.run([pythons["ours"], "-c", program], capture_output=True, text=True, check=True).stdout.strip()
-    found = {side: version_of(pythons[side], "trio") for side in ("ours", "genuine")}
-    return {**found, "asyncio": python, "uvloop": version_of(pythons["uvloop"], "uvloop")}, python
+    with under_load(server.url, CONNECTIONS, SAMPLING + 2):
+        return by_package(sample(python, server.process.pid, SAMPLING))
 
 
 def main() -> int:
@@ -92,7 +70,7 @@ def main() -> int:
             sides[side] = report.summary(rounds[side], memory, packages(pythons[side], server))
             print(sides[side].line(side, sides.get("ours")), flush=True)
             print("   ", ", ".join(f"{name} {share:.0%}" for name, share in sides[side].packages.items() if share >= 0.01))
-    found, python = versions(pythons)
+    found, python = versions(options.ours, options.genuine)
     setting = describe(found, python, options.rounds)
     text = report.as_json(sides, setting, CONNECTIONS, f"hypercorn {version_of(options.ours, 'hypercorn')}")
     print(setting.sentence)

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import shutil
 import subprocess
+import threading
+import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -27,6 +31,18 @@ def find_wrk() -> str:
     if path is None:
         raise SystemExit("this needs wrk, which most distributions have in a package of that name")
     return path
+
+
+@contextlib.contextmanager
+def under_load(url: str, connections: int, seconds: int) -> Iterator[None]:
+    """Ask for so long, in the background, and let the block begin when that is under way."""
+    asking = threading.Thread(target=load, args=(url, connections, seconds))
+    asking.start()
+    time.sleep(1)
+    try:
+        yield
+    finally:
+        asking.join()
 
 
 def load(url: str, connections: int, seconds: int) -> Load:
