@@ -2,7 +2,8 @@
 
 Prose is Markdown, the reference is reStructuredText because docstrings are.
 Small extensions of our own are in ``_ext``: ``names`` resolves what docstrings
-put between single backticks, ``figures`` draws charts from what was measured.
+put between single backticks, ``native`` completes the signatures of what is native,
+``figures`` draws charts from what was measured.
 
 The build needs no network: the names of the standard library and of a few
 packages that the pages refer to are in ``external``, and inventories are made
@@ -34,6 +35,7 @@ extensions = [
     "sphinx_copybutton",
     "figures",
     "names",
+    "native",
 ]
 
 nitpicky = True

@@ -127,14 +127,20 @@ def as_safe_channel(
 
     ::
 
-        @as_safe_channel
-        async def numbers():
-            ...
-            yield 1
+        import trio
 
-        async with numbers() as channel:
-            async for number in channel:
-                ...
+        @trio.as_safe_channel
+        async def numbers():
+            for number in range(3):
+                await trio.sleep(0.01)
+                yield number
+
+        async def main():
+            async with numbers() as channel:
+                async for number in channel:
+                    print(number)
+
+        trio.run(main)
 
     The generator runs in a task of its own, so that cancel scopes and nurseries may surround its ``yield``; it advances when a
     value is waited for, and is cancelled and closed when the block ends. What it raises leaves the block. If the block raises as

@@ -104,9 +104,17 @@ def _raise_all(signums: list[int]) -> None:
 def open_signal_receiver(*signals: signal.Signals | int) -> Generator[AsyncIterator[int], None, None]:
     """A context manager for catching signals; inside it, iterate over them with ``async for``::
 
-        with trio.open_signal_receiver(signal.SIGTERM, signal.SIGHUP) as receiver:
-            async for signum in receiver:
-                ...
+        import signal
+        import trio
+
+        async def main():
+            with trio.open_signal_receiver(signal.SIGTERM, signal.SIGHUP) as receiver:
+                signal.raise_signal(signal.SIGHUP)  # usually somebody else does this
+                async for signum in receiver:
+                    print("caught", signal.Signals(signum).name)
+                    break
+
+        trio.run(main)
 
     Entering replaces the handlers of the given signals, and leaving puts the former ones back. Each iteration yields the
     number of a signal that has arrived since the block was entered; several arrivals of one signal may be reported as one.

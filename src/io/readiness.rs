@@ -61,7 +61,16 @@ pub fn wait_writable(fd: Py<PyAny>) -> NewAwaitable {
     Awaitable::new("wait_writable", WaitReady { target: fd, direction: Direction::Write })
 }
 
-/// Wakes with ``ClosedResourceError`` whoever waits for it.
+/// Announce that a file descriptor is about to be closed.
+///
+/// Whoever waits for it to be readable or writable is woken with :exc:`trio.ClosedResourceError`. Call
+/// this before closing, not after: by then the number may belong to something else. Not a checkpoint.
+///
+/// Arguments:
+///     fd: the number, or an object with a ``fileno()`` method.
+///
+/// Raises:
+///     RuntimeError: outside of a run.
 #[pyfunction]
 pub fn notify_closing(fd: &Bound<'_, PyAny>) -> PyResult<()> {
     let py = fd.py();

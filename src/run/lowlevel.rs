@@ -34,6 +34,9 @@ pub fn in_trio_run(py: Python<'_>) -> bool {
 }
 
 /// Is a task running in this thread?
+///
+/// False where the loop itself is at work, between the steps of tasks, and in what the host of a guest
+/// run calls. Where it is true, :func:`current_task` works.
 #[pyfunction]
 pub fn in_trio_task(py: Python<'_>) -> bool {
     current::task_or_none(py).is_some()

@@ -38,7 +38,9 @@ pub use spawn::{spawn, Birth};
 
 /// A task: one `async` call chain that the run loop steps.
 ///
-/// Attributes (all for introspection):
+/// For introspection; the run loop is the only one that makes and steps tasks.
+///
+/// Attributes:
 ///     coro: the task's coroutine object.
 ///     context: the task's :class:`contextvars.Context`.
 ///     name: text that describes it, usually module and name of its function.

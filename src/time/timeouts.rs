@@ -17,7 +17,10 @@ pub fn current_time(py: Python<'_>) -> PyResult<f64> {
     current::runner(py)?.get().now(py)
 }
 
-/// The clock of the current run.
+/// The clock of the current run: what was passed to :func:`trio.run`, or else the system's.
+///
+/// Raises:
+///     RuntimeError: outside of a run.
 #[pyfunction]
 pub fn current_clock(py: Python<'_>) -> PyResult<Py<PyAny>> {
     Ok(current::runner(py)?.get().clock.object(py))

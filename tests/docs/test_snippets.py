@@ -1,16 +1,20 @@
-"""Every program in README.md and in the documentation runs, and prints what the text says.
+"""Every program in README.md, in the documentation and in public docstrings runs, and prints what the text says.
 
 A block marked ``python`` is a complete program, run in a process of its own.  A block
 marked ``text`` directly after it is what it prints.  A comment ``<!-- Python 3.11 -->``
 before a program says that older versions lack some of its syntax.  Blocks marked
-``sh`` are for the reader's shell and are not run; others do not exist.
+``sh`` are for the reader's shell and are not run; others do not exist.  The blocks of
+docstrings are programs, too.
 """
 
 from __future__ import annotations
 
+import importlib
+import inspect
 import re
 import subprocess
 import sys
+import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple, Optional
@@ -19,10 +23,12 @@ import pytest
 
 PROJECT = Path(__file__).resolve().parents[2]
 PAGES = [PROJECT / "README.md", *sorted((PROJECT / "docs").rglob("*.md"))]
+MODULES = ["trio", "trio.abc", "trio.from_thread", "trio.lowlevel", "trio.socket", "trio.testing", "trio.to_thread"]
 LIMIT = 30  # seconds
 
 FENCE = re.compile(r"^(?P<fence>`{3,}|:{3,})(?P<tag>.*)\n(?P<body>(?:.*\n)*?)(?P=fence)$", re.MULTILINE)
 SINCE = re.compile(r"<!-- Python 3\.(\d+) -->\s*$")
+LITERAL = re.compile(r"::\n\n((?:(?: .*)?\n)+)")
 PROGRAM_OUTSIDE = re.compile(r"^ {4,}(import|from|async def|def|class|async with|with) ", re.MULTILINE)
 
 
@@ -69,7 +75,27 @@ def programs(page: Path) -> Iterator[Program]:
             )
 
 
-ALL = [program for page in PAGES for program in programs(page)]
+def described() -> Iterator[tuple[str, object]]:
+    """Everything public that may have a docstring, methods included."""
+    for module_name in MODULES:
+        module = importlib.import_module(module_name)
+        for name in dir(module):
+            thing = getattr(module, name)
+            if name.startswith("_") or not getattr(thing, "__module__", "").startswith("trio"):
+                continue
+            yield f"{module_name}.{name}", thing
+            if isinstance(thing, type):
+                yield from ((f"{module_name}.{name}.{method}", vars(thing)[method]) for method in vars(thing))
+
+
+def programs_in_docstrings() -> Iterator[Program]:
+    """The programs in docstrings."""
+    for name, thing in described():
+        for found in LITERAL.finditer((inspect.getdoc(thing) or "") + "\n"):
+            yield Program(name, textwrap.dedent(found[1]), 0, 9, None)
+
+
+ALL = [*(program for page in PAGES for program in programs(page)), *programs_in_docstrings()]
 
 
 @pytest.mark.parametrize("program", ALL, ids=[program.name for program in ALL])
@@ -95,6 +121,7 @@ def test_a_program_runs(program: Program, tmp_path: Path) -> None:
 def test_readme_and_pages_have_programs() -> None:
     assert any(program.name.startswith("README.md") for program in ALL)
     assert any(program.name.startswith("docs") for program in ALL)
+    assert any(program.name == "trio.as_safe_channel" for program in ALL)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=[str(page.relative_to(PROJECT)) for page in PAGES])

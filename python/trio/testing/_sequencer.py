@@ -27,17 +27,26 @@ class Sequencer:
 
     Every block is marked with its place in the order::
 
-        seq = trio.testing.Sequencer()
+        import trio
+        import trio.testing
 
-        async def first_and_third():
+        async def first_and_third(seq):
             async with seq(0):
-                ...
+                print("first")
             async with seq(2):
-                ...
+                print("third")
 
-        async def second():
+        async def second(seq):
             async with seq(1):
-                ...
+                print("second")
+
+        async def main():
+            seq = trio.testing.Sequencer()
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(second, seq)
+                nursery.start_soon(first_and_third, seq)
+
+        trio.run(main)
 
     Positions are integers counted from 0 without gaps; each can be used once.  An object is good for one test:
     make a new one for the next.  See also `the reference
