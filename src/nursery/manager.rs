@@ -47,13 +47,19 @@ impl NurseryManager {
         Awaitable::new("NurseryManager.__aenter__", Enter { manager: slf })
     }
 
+    /// Ctrl-C waits from this call on: the interpreter looks for signals between the call and the
+    /// `await`, and an exception there would leave the nursery open.
     fn __aexit__(
         slf: Py<Self>,
+        py: Python<'_>,
         etype: Option<&Bound<'_, PyAny>>,
         exc: Option<Py<PyBaseException>>,
         tb: Option<&Bound<'_, PyAny>>,
     ) -> NewAwaitable {
         let _ = (etype, tb);
+        if let Some(nursery) = slf.get().nursery.get(py) {
+            nursery.get().leaving.set(py, true);
+        }
         let leaf = Exit { manager: slf, incoming: exc, waited: false };
         Awaitable::new("NurseryManager.__aexit__", leaf)
     }
@@ -149,6 +155,7 @@ impl Leaf for Enter {
                 nested_finished: LoopValue::new(false),
                 parent_waits: LoopValue::new(false),
                 closed: LoopValue::new(false),
+                leaving: LoopValue::new(false),
             },
         )?
         .unbind();
@@ -215,6 +222,7 @@ impl Exit {
     fn begin(&mut self, nursery: &Bound<'_, Nursery>) -> PyResult<Poll> {
         let py = nursery.py();
         let this = nursery.get();
+        this.leaving.set(py, false);
         if let Some(error) = &self.incoming {
             Self::blame_block(nursery, error.clone_ref(py))?;
         }

@@ -54,6 +54,8 @@ pub struct Nursery {
     nested_finished: LoopValue<bool>,
     parent_waits: LoopValue<bool>,
     closed: LoopValue<bool>,
+    /// Was `__aexit__` called, but not yet awaited?
+    leaving: LoopValue<bool>,
 }
 
 gc_fields!(Nursery: parent, cancel_scope, children, pending_excs);
@@ -128,6 +130,12 @@ impl Nursery {
     #[getter]
     fn _closed(&self, py: Python<'_>) -> bool {
         self.closed.get(py)
+    }
+
+    /// Is the block over, while the wait for its end has not begun? Then Ctrl-C must not come between.
+    #[getter]
+    fn _leaving(&self, py: Python<'_>) -> bool {
+        self.leaving.get(py)
     }
 
     #[getter]

@@ -13,6 +13,7 @@ import pytest
 
 import trio
 import trio.testing
+from trio._core import _asyncgens, _run
 from trio.lowlevel import currently_ki_protected, disable_ki_protection, enable_ki_protection
 
 if sys.version_info < (3, 11):
@@ -269,3 +270,63 @@ def test_while_the_main_task_waits_for_a_thread() -> None:
 
     with pytest.raises(KeyboardInterrupt):
         trio.run(main)
+
+
+@pytest.mark.parametrize("moment", ["install", "uninstall"])
+def test_while_a_run_is_set_up_or_taken_down(moment: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The run gets to its end, or is not begun; either way the thread is ready for the next."""
+
+    class Struck(_asyncgens.AsyncGenerators):
+        pass
+
+    def strike_too(self: Any) -> None:
+        ctrl_c()
+        getattr(super(Struck, self), moment)()
+
+    setattr(Struck, moment, strike_too)
+
+    async def main() -> None:
+        with pytest.raises(KeyboardInterrupt):
+            await trio.sleep(0)
+        raise KeyboardInterrupt
+
+    async def short() -> None:
+        pass
+
+    with monkeypatch.context() as patch:
+        patch.setattr(_run, "AsyncGenerators", Struck)
+        with pytest.raises(KeyboardInterrupt):
+            trio.run(main if moment == "install" else short)
+    assert not trio.lowlevel.in_trio_run()
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    trio.run(short)
+
+
+def test_while_a_run_cannot_be_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*args: object) -> None:
+        ctrl_c()
+        raise OSError("no more descriptors")
+
+    monkeypatch.setattr(_run, "begin_run", fail)
+    with pytest.raises(KeyboardInterrupt):
+        trio.run(trio.sleep, 0)
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_at_the_end_of_a_nursery() -> None:
+    """The interpreter may look for signals after it has called ``__aexit__``, and before it awaits the result."""
+    reached: list[str] = []
+
+    async def main() -> None:
+        manager = trio.open_nursery()
+        nursery = await manager.__aenter__()
+        nursery.start_soon(trio.sleep_forever)
+        leaving = manager.__aexit__(None, None, None)
+        ctrl_c()
+        reached.append("the wait")
+        await leaving
+
+    with pytest.raises(BaseExceptionGroup) as info:
+        trio.run(main)
+    assert [type(exc) for exc in info.value.exceptions] == [KeyboardInterrupt]
+    assert reached == ["the wait"]

@@ -96,6 +96,12 @@ _CODE_PROTECTION = WeakKeyIdentityDictionary()
 def ki_protection_enabled(frame: types.FrameType | None) -> bool:
     """Whether a `KeyboardInterrupt` must not be raised while ``frame`` is the innermost one of this thread."""
     task = getattr(GLOBAL_RUN_CONTEXT, "task", None)
+    if task is not None:
+        # At the end of a nursery's block the interpreter calls a native function, looks for signals, and only then awaits what
+        # the function has returned.
+        nurseries = task._child_nurseries
+        if nurseries and nurseries[-1]._leaving:
+            return True
     while frame is not None:
         code = frame.f_code
         marked = _CODE_PROTECTION.get(code)

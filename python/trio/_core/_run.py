@@ -72,22 +72,46 @@ def _count_context_run_tb_frames() -> int:
 
 
 class _LiveRun:
-    """Everything around the native loop that has to be set up for a run and taken down after it."""
+    """Everything around the native loop that has to be set up for a run and taken down after it.
 
-    __slots__ = ("_handler", "_wakeup", "runner")
+    The handler of Ctrl-C is the first to come and the last to go: Python's own could strike between any two of the other steps
+    and leave the thread in half a run.
+    """
 
-    def __init__(self, runner: Runner, restrict_keyboard_interrupt_to_checkpoints: bool) -> None:
-        self.runner = runner
+    __slots__ = ("_handler", "_struck_early", "_wakeup", "runner")
+
+    runner: Runner
+
+    def __init__(self, restrict_keyboard_interrupt_to_checkpoints: bool) -> None:
         self._wakeup: WakeupSocketpair | None = None
+        self._struck_early = False
         self._handler = KIHandler()
-        _native.current_trio_token()
-        runner.asyncgens = AsyncGenerators(runner)
-        runner.asyncgens.install()
         self._handler.install(self._deliver_interrupt, restrict_keyboard_interrupt_to_checkpoints)
 
     @enable_ki_protection
+    def begin(self, make_runner: Callable[[], Runner]) -> None:
+        """Make the run and install it as this thread's."""
+        try:
+            self.runner = make_runner()
+        except BaseException:
+            self._handler.close()
+            if self._struck_early:
+                raise KeyboardInterrupt from None
+            raise
+        if self._struck_early:
+            _native.deliver_interrupt(self.runner)
+        _native.current_trio_token()
+        self.runner.asyncgens = AsyncGenerators(self.runner)
+        self.runner.asyncgens.install()
+
+    @enable_ki_protection
     def _deliver_interrupt(self) -> None:
-        _native.deliver_interrupt(self.runner)
+        try:
+            runner = self.runner
+        except AttributeError:
+            self._struck_early = True
+        else:
+            _native.deliver_interrupt(runner)
 
     def claim_signals(self) -> None:
         """Have signals wake the loop."""
@@ -102,10 +126,10 @@ class _LiveRun:
                 self._wakeup.close()
             end_run(self.runner)
         finally:
-            self._handler.close()
             self.runner.asyncgens.uninstall()
             self.runner.asyncgens = None
             GLOBAL_RUN_CONTEXT.__dict__.clear()
+            self._handler.close()
             if self.runner.ki_pending:
                 # Ctrl-C came so late that no task could get it.
                 interrupt = KeyboardInterrupt()
@@ -138,16 +162,19 @@ def _begin(
     strict_exception_groups: bool,
     is_guest: bool,
 ) -> _LiveRun:
-    runner = begin_run(
-        GLOBAL_RUN_CONTEXT,
-        globals(),
-        SystemClock(_r.uniform(10_000, 200_000)) if clock is None else clock,
-        list(instruments),
-        strict_exception_groups,
-        copy_context(),
-        is_guest,
+    live = _LiveRun(restrict_keyboard_interrupt_to_checkpoints)
+    live.begin(
+        lambda: begin_run(
+            GLOBAL_RUN_CONTEXT,
+            globals(),
+            SystemClock(_r.uniform(10_000, 200_000)) if clock is None else clock,
+            list(instruments),
+            strict_exception_groups,
+            copy_context(),
+            is_guest,
+        )
     )
-    return _LiveRun(runner, restrict_keyboard_interrupt_to_checkpoints)
+    return live
 
 
 @enable_ki_protection

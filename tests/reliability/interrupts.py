@@ -1,0 +1,171 @@
+"""Ctrl-C at every instant.
+
+The kernel sends SIGINT after a random time to a program that is busy with everything: tasks that come and go, nurseries,
+timeouts, channels, locks, sockets, threads.  Each run has to end with exactly one KeyboardInterrupt, alone or in groups, and
+nothing else; every task that began has to have ended, each in its ``finally``; nothing stays open; the process's handler
+is back; and a program that always runs to its end afterwards finds everything in order.
+"""
+
+from __future__ import annotations
+
+import gc
+import signal
+import sys
+import time
+import warnings
+from typing import Optional
+
+import trio
+
+from .book import Book, collect, descriptors, leaves, run
+from .outside import Outside, why_not
+
+LATEST = 0.004
+LIMIT = 20.0
+
+
+class Tally:
+    """Tasks that have begun, and that have ended."""
+
+    def __init__(self) -> None:
+        self.begun = 0
+        self.ended = 0
+
+
+class Busy:
+    """A program that never ends by itself; counts its tasks."""
+
+    def __init__(self) -> None:
+        self.tally = Tally()
+        self.sockets = trio.socket.socketpair()
+        self.lock = trio.Lock()
+        self.changed = trio.Condition()
+
+    async def child(self, number: int) -> None:
+        self.tally.begun += 1
+        try:
+            if number % 3 == 0:
+                with trio.move_on_after(0.0001 * number):
+                    await trio.sleep_forever()
+            elif number % 3 == 1:
+                async with self.lock:
+                    await trio.sleep(0)
+            else:
+                async with self.changed:
+                    self.changed.notify_all()
+                await trio.lowlevel.checkpoint()
+        finally:
+            self.tally.ended += 1
+
+    async def families(self) -> None:
+        """Nurseries without end."""
+        while True:
+            async with trio.open_nursery() as nursery:
+                for number in range(6):
+                    nursery.start_soon(self.child, number)
+
+    async def talk(self) -> None:
+        """Data through sockets and channels."""
+        left, right = self.sockets
+        send, receive = trio.open_memory_channel[int](0)
+        with send, receive:
+            while True:
+                async with trio.open_nursery() as nursery:
+                    nursery.start_soon(left.send, b"x")
+                    nursery.start_soon(send.send, 1)
+                    await right.recv(1)
+                    assert await receive.receive() == 1
+
+    async def threads(self) -> None:
+        """Worker threads, and calls from them."""
+        while True:
+            await trio.to_thread.run_sync(trio.from_thread.run_sync, int)
+
+    async def main(self) -> None:
+        with self.sockets[0], self.sockets[1], trio.fail_after(LIMIT):
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(self.families)
+                nursery.start_soon(self.talk)
+                nursery.start_soon(self.threads)
+                await self.families()
+
+
+async def in_order() -> int:
+    """A program that comes to its end."""
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(trio.sleep, 0)
+        with trio.move_on_after(0):
+            await trio.sleep_forever()
+    return await trio.to_thread.run_sync(int)
+
+
+def strike(outside: Outside, delay: float) -> tuple[bool, Optional[str]]:
+    """One run with one signal: was it hit within the run, and what was wrong?"""
+    before = descriptors()
+    busy = Busy()
+    try:
+        try:
+            outside.signal_in(signal.SIGINT, delay)
+            trio.run(busy.main)
+        finally:
+            outside.signal_in(signal.SIGINT, 0)
+    except BaseException as error:
+        inner = leaves(error)
+        within = busy.tally.begun > 0
+        wrong = None if [type(leaf) for leaf in inner] == [KeyboardInterrupt] else f"ended with {error!r}"
+    else:
+        within, wrong = True, "it went on"
+    for sock in busy.sockets:
+        sock._sock.close()  # in case that the run never began
+    if busy.tally.begun != busy.tally.ended:
+        wrong = wrong or f"{busy.tally.begun} tasks began, {busy.tally.ended} ended"
+    del busy
+    if signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
+        wrong = wrong or "the handler of SIGINT was not restored"
+    if trio.lowlevel.in_trio_run():
+        wrong = wrong or "the thread believes that it is in a run"
+    return within, wrong or leftovers(before)
+
+
+def leftovers(before: dict[int, str]) -> Optional[str]:
+    """Descriptors that are still open, once worker threads have had a moment."""
+    for _ in range(100):
+        now = descriptors()
+        if now == before:
+            return None
+        gc.collect()
+        time.sleep(0.005)
+    return f"left open: { {fd: what for fd, what in now.items() if before.get(fd) != what} }"
+
+
+def study(book: Book) -> None:
+    """Many strikes."""
+    reason = why_not()
+    if reason:
+        book.skip(reason)
+        return
+    complaints: list[str] = []
+    sys.unraisablehook = lambda event: complaints.append(f"{event.exc_value!r} in {event.object!r}")
+    warnings.simplefilter("ignore")  # what was about to be awaited when the signal came never is
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    outside = Outside()
+    trio.run(in_order)
+    collect()
+    gc.freeze()
+    hits = 0
+    for number in range(book.amount(300, 10_000)):
+        delay = book.random.uniform(1e-6, LATEST)
+        within, wrong = strike(outside, delay)
+        hits += within
+        book.check("one KeyboardInterrupt, nothing lost", wrong is None, f"no. {number}, after {delay * 1e6:.0f} us: {wrong}")
+        if number % 100 == 0:
+            collect()
+            alive = sum(type(item) is trio.lowlevel.Task for item in gc.get_objects())
+            book.check("no task lives on", alive == 0, f"{alive} tasks after {number} strikes")
+            book.check("the next run works", trio.run(in_order) == 0)
+    book.check("nobody complains behind the scenes", not complaints, complaints[:3])
+    book.figure("strikes that hit a run in progress", hits)
+
+
+if __name__ == "__main__":
+    run(study)
