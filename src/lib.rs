@@ -75,17 +75,22 @@ mod _native {
     };
 
     use super::{Bound, PyModule, PyModuleMethods, PyResult};
-    use crate::interop::async_function::AsyncFunction;
+    use pyo3::IntoPyObjectExt;
+
+    use crate::interop::async_function::{AsyncFunction, Direct};
     use crate::interop::early_dict;
 
-    const PUBLIC_ASYNC_FUNCTIONS: [&str; 7] = [
-        "cancel_shielded_checkpoint",
-        "checkpoint",
-        "checkpoint_if_cancelled",
-        "sleep",
-        "sleep_forever",
-        "sleep_until",
-        "wait_all_tasks_blocked",
+    const PUBLIC_ASYNC_FUNCTIONS: [(&str, Option<Direct>); 7] = [
+        (
+            "cancel_shielded_checkpoint",
+            Some(|py| cancel_shielded_checkpoint().into_bound_py_any(py)),
+        ),
+        ("checkpoint", Some(|py| checkpoint().into_bound_py_any(py))),
+        ("checkpoint_if_cancelled", Some(|py| checkpoint_if_cancelled().into_bound_py_any(py))),
+        ("sleep", None),
+        ("sleep_forever", Some(|py| sleep_forever().into_bound_py_any(py))),
+        ("sleep_until", None),
+        ("wait_all_tasks_blocked", None),
     ];
 
     #[pymodule_init]
@@ -97,8 +102,8 @@ mod _native {
         Task::prepare(module.py());
         module.add("LOOSE_GROUP_NOTE", crate::cancel::exit::LOOSE_GROUP_NOTE)?;
         early_dict::prepare(&module.py().get_type::<AsyncFunction>());
-        for name in PUBLIC_ASYNC_FUNCTIONS {
-            AsyncFunction::replace(module, name)?;
+        for (name, direct) in PUBLIC_ASYNC_FUNCTIONS {
+            AsyncFunction::replace(module, name, direct)?;
         }
         crate::sync::register(module)?;
         crate::channel::register(module)?;

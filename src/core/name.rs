@@ -5,6 +5,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyString;
 use pyo3::{PyTraverseError, PyVisit};
 
+use crate::interop::function;
 use crate::interop::gc::Trace;
 
 /// What a task is called.
@@ -27,14 +28,19 @@ impl TaskName {
             return Ok(Self::given(text.clone()));
         }
         let mut source = name.unwrap_or(function).clone();
+        if let Some((module, qualname)) = function::names(&source) {
+            return Ok(Self::Function(module.unbind(), qualname.unbind()));
+        }
         let py = source.py();
-        if !source.hasattr(intern!(py, "__qualname__"))? {
+        let mut qualname = source.getattr_opt(intern!(py, "__qualname__"))?;
+        if qualname.is_none() {
             let partial = py.import(intern!(py, "functools"))?.getattr(intern!(py, "partial"))?;
             while source.is_instance(&partial)? {
                 source = source.getattr(intern!(py, "func"))?;
             }
+            qualname = source.getattr_opt(intern!(py, "__qualname__"))?;
         }
-        let Some(qualname) = source.getattr_opt(intern!(py, "__qualname__"))? else {
+        let Some(qualname) = qualname else {
             return Ok(Self::Given(source.repr()?.unbind()));
         };
         let module = match source.getattr_opt(intern!(py, "__module__"))? {

@@ -157,7 +157,7 @@ impl Runner {
 
     #[setter]
     fn set_main_task(&self, py: Python<'_>, task: Option<Py<Task>>) {
-        drop(self.main_task.replace(py, task));
+        self.main_task.put(py, task);
     }
 
     /// How the main function ended: an outcome object.
@@ -200,7 +200,7 @@ impl Runner {
 
     #[setter]
     fn set_system_nursery(&self, py: Python<'_>, nursery: Option<Py<PyAny>>) {
-        drop(self.system_nursery.replace(py, nursery));
+        self.system_nursery.put(py, nursery);
     }
 
     #[getter]
@@ -215,7 +215,7 @@ impl Runner {
 
     #[setter]
     fn set_asyncgens(&self, py: Python<'_>, registry: Option<Py<PyAny>>) {
-        drop(self.asyncgens.replace(py, registry));
+        self.asyncgens.put(py, registry);
     }
 
     /// The descriptor that wakes the poller when a byte is written to it.
@@ -232,7 +232,7 @@ impl Runner {
 
     #[setter]
     fn set__current_task(&self, py: Python<'_>, task: Option<Py<Task>>) {
-        drop(self.current.replace(py, task));
+        self.current.put(py, task);
     }
 
     /// The dictionary that holds the values of run variables.
@@ -242,7 +242,7 @@ impl Runner {
             return values;
         }
         let values = PyDict::new(py).unbind();
-        drop(self.locals.replace(py, Some(values.clone_ref(py))));
+        self.locals.put(py, Some(values.clone_ref(py)));
         values
     }
 

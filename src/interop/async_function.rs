@@ -15,6 +15,7 @@ use pyo3::types::{PyDict, PyTuple};
 use pyo3::{intern, Borrowed, PyTraverseError, PyVisit};
 
 use super::gc::{gc_fields, Trace};
+use super::slots::called_by_c;
 
 /// A native function that returns an awaitable.
 #[pyclass(frozen, dict, weakref, module = "trio._native", name = "async_function")]
@@ -25,7 +26,12 @@ pub struct AsyncFunction {
     function: Py<PyAny>,
     /// How to call it.
     target: ffi::vectorcallfunc,
+    /// What it does if it is called without arguments.
+    direct: Option<Direct>,
 }
+
+/// The body of a function without arguments, for callers who need no checks of arguments.
+pub type Direct = for<'py> fn(Python<'py>) -> PyResult<Bound<'py, PyAny>>;
 
 #[pymethods]
 impl AsyncFunction {
@@ -81,14 +87,19 @@ impl AsyncFunction {
 gc_fields!(AsyncFunction: function);
 
 impl AsyncFunction {
-    /// Wraps the function that `module` has under `name`.
-    pub fn replace(module: &Bound<'_, PyModule>, name: &str) -> PyResult<()> {
+    /// Wraps the function that `module` has under `name`; `direct` is a short cut to its body, if it has
+    /// no arguments.
+    pub fn replace(
+        module: &Bound<'_, PyModule>,
+        name: &str,
+        direct: Option<Direct>,
+    ) -> PyResult<()> {
         let py = module.py();
         let function = module.getattr(name)?;
         // SAFETY: the argument is alive.
         let target = unsafe { ffi::PyVectorcall_Function(function.as_ptr()) }
             .ok_or_else(|| PyTypeError::new_err("only built-in functions can be wrapped"))?;
-        let this = Self { vectorcall: call, function: function.clone().unbind(), target };
+        let this = Self { vectorcall: call, function: function.clone().unbind(), target, direct };
         let object = Bound::new(py, this)?;
         Self::prepare(&object);
         for attribute in ["__name__", "__qualname__", "__module__", "__doc__"] {
@@ -114,7 +125,7 @@ impl AsyncFunction {
     }
 }
 
-/// Passes a call on to the built-in function.
+/// Passes a call on to the built-in function, or straight to its body.
 unsafe extern "C" fn call(
     object: *mut ffi::PyObject,
     arguments: *const *mut ffi::PyObject,
@@ -127,6 +138,11 @@ unsafe extern "C" fn call(
         let py = Python::assume_attached();
         let object = Borrowed::from_ptr(py, object).cast_unchecked::<AsyncFunction>();
         let this = object.get();
-        (this.target)(this.function.as_ptr(), arguments, count, names)
+        match this.direct {
+            Some(direct) if ffi::PyVectorcall_NARGS(count) == 0 && names.is_null() => {
+                called_by_c(py, || direct(py).map(Bound::into_ptr))
+            }
+            _ => (this.target)(this.function.as_ptr(), arguments, count, names),
+        }
     }
 }

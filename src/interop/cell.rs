@@ -105,6 +105,20 @@ impl<T> LoopCell<Option<Py<T>>> {
     pub fn get(&self, py: Python<'_>) -> Option<Py<T>> {
         self.with(py, |object| object.as_ref().map(|object| object.clone_ref(py)))
     }
+
+    /// Puts another object in, and drops the reference to the old one when the cell is free again.
+    #[inline]
+    pub fn put(&self, py: Python<'_>, object: Option<Py<T>>) {
+        discard(py, self.replace(py, object));
+    }
+}
+
+/// Drops a reference where it is known that the interpreter lock is held; what `drop` has to find out.
+#[inline]
+pub fn discard<T>(py: Python<'_>, object: Option<Py<T>>) {
+    if let Some(object) = object {
+        object.drop_ref(py);
+    }
 }
 
 /// A plain value that is read and written against the interpreter lock.

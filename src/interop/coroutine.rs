@@ -5,13 +5,14 @@ use pyo3::ffi;
 use pyo3::prelude::*;
 
 use super::async_function::AsyncFunction;
+use super::function;
 
 /// What a coroutine did when it was resumed.
-pub enum Resumed {
+pub enum Resumed<'py> {
     /// It awaits something and handed this object up.
-    Yielded(Py<PyAny>),
+    Yielded(Bound<'py, PyAny>),
     /// It finished with this value.
-    Returned(Py<PyAny>),
+    Returned(Bound<'py, PyAny>),
     /// It raised.
     Raised(PyErr),
 }
@@ -37,7 +38,7 @@ impl Drop for HangIfUnwound {
 /// delivered by a method look-up. Results therefore travel through the task, not through `send`.
 #[cfg(Py_3_10)]
 #[inline]
-pub fn resume(coroutine: &Bound<'_, PyAny>) -> Resumed {
+pub fn resume<'py>(coroutine: &Bound<'py, PyAny>) -> Resumed<'py> {
     let py = coroutine.py();
     let mut result = std::ptr::null_mut();
     let hang = HangIfUnwound;
@@ -47,8 +48,8 @@ pub fn resume(coroutine: &Bound<'_, PyAny>) -> Resumed {
     // SAFETY: `result` is a new reference that is ours, or null where the status is an error.
     let result = unsafe { Bound::from_owned_ptr_or_opt(py, result) };
     match (status, result) {
-        (ffi::PySendResult::PYGEN_NEXT, Some(message)) => Resumed::Yielded(message.unbind()),
-        (ffi::PySendResult::PYGEN_RETURN, Some(value)) => Resumed::Returned(value.unbind()),
+        (ffi::PySendResult::PYGEN_NEXT, Some(message)) => Resumed::Yielded(message),
+        (ffi::PySendResult::PYGEN_RETURN, Some(value)) => Resumed::Returned(value),
         _ => Resumed::Raised(PyErr::fetch(py)),
     }
 }
@@ -62,7 +63,7 @@ extern "C" {
 
 /// Resumes `coroutine` by sending it `None` (3.9 has no `PyIter_Send`).
 #[cfg(not(Py_3_10))]
-pub fn resume(coroutine: &Bound<'_, PyAny>) -> Resumed {
+pub fn resume<'py>(coroutine: &Bound<'py, PyAny>) -> Resumed<'py> {
     let py = coroutine.py();
     let hang = HangIfUnwound;
     if !is_native_coroutine(coroutine) {
@@ -76,7 +77,7 @@ pub fn resume(coroutine: &Bound<'_, PyAny>) -> Resumed {
     };
     std::mem::forget(hang);
     if let Some(message) = message {
-        return Resumed::Yielded(message.unbind());
+        return Resumed::Yielded(message);
     }
     let mut value = std::ptr::null_mut();
     // SAFETY: `value` is a valid place. On success, which takes a `StopIteration` away, it holds a new
@@ -85,14 +86,11 @@ pub fn resume(coroutine: &Bound<'_, PyAny>) -> Resumed {
         _PyGen_FetchStopIterationValue(&raw mut value);
         Bound::from_owned_ptr_or_opt(py, value)
     };
-    value.map_or_else(
-        || Resumed::Raised(PyErr::fetch(py)),
-        |value| Resumed::Returned(value.unbind()),
-    )
+    value.map_or_else(|| Resumed::Raised(PyErr::fetch(py)), Resumed::Returned)
 }
 
 /// Throws `error` into `coroutine` at the point where it is suspended.
-pub fn throw(coroutine: &Bound<'_, PyAny>, error: PyErr) -> Resumed {
+pub fn throw<'py>(coroutine: &Bound<'py, PyAny>, error: PyErr) -> Resumed<'py> {
     let py = coroutine.py();
     let hang = HangIfUnwound;
     let result = coroutine.call_method1(pyo3::intern!(py, "throw"), (error.into_value(py),));
@@ -100,12 +98,12 @@ pub fn throw(coroutine: &Bound<'_, PyAny>, error: PyErr) -> Resumed {
     sort_out(py, result)
 }
 
-fn sort_out(py: Python<'_>, result: PyResult<Bound<'_, PyAny>>) -> Resumed {
+fn sort_out<'py>(py: Python<'py>, result: PyResult<Bound<'py, PyAny>>) -> Resumed<'py> {
     match result {
-        Ok(value) => Resumed::Yielded(value.unbind()),
+        Ok(value) => Resumed::Yielded(value),
         Err(error) if error.is_instance_of::<PyStopIteration>(py) => {
             match error.value(py).getattr(pyo3::intern!(py, "value")) {
-                Ok(value) => Resumed::Returned(value.unbind()),
+                Ok(value) => Resumed::Returned(value),
                 Err(error) => Resumed::Raised(error),
             }
         }
@@ -120,26 +118,21 @@ pub fn is_native_coroutine(object: &Bound<'_, PyAny>) -> bool {
     unsafe { ffi::PyCoro_CheckExact(object.as_ptr()) != 0 }
 }
 
-/// Is calling `function` known to run no Python code: is it an `async def` function, a method that is
+/// Is calling `callable` known to run no Python code: is it an `async def` function, a method that is
 /// one, or native?
-pub fn only_makes_a_coroutine(function: &Bound<'_, PyAny>) -> PyResult<bool> {
-    const CO_COROUTINE: u32 = 0x80;
-    let py = function.py();
+pub fn only_makes_a_coroutine(callable: &Bound<'_, PyAny>) -> PyResult<bool> {
+    if let Some(is_async) = function::is_async(callable) {
+        return Ok(is_async);
+    }
     // SAFETY: a type check on a live object.
-    let is_native = unsafe { ffi::PyCFunction_CheckExact(function.as_ptr()) } != 0;
-    if is_native || function.is_exact_instance_of::<AsyncFunction>() {
+    let is_native = unsafe { ffi::PyCFunction_CheckExact(callable.as_ptr()) } != 0;
+    if is_native || callable.is_exact_instance_of::<AsyncFunction>() {
         return Ok(true);
     }
-    // SAFETY: as above.
-    if unsafe { ffi::PyFunction_Check(function.as_ptr()) } == 0 {
-        return match function.getattr_opt(pyo3::intern!(py, "__func__"))? {
-            Some(inner) if !inner.is(function) => only_makes_a_coroutine(&inner),
-            _ => Ok(false),
-        };
+    match callable.getattr_opt(pyo3::intern!(callable.py(), "__func__"))? {
+        Some(inner) if !inner.is(callable) => only_makes_a_coroutine(&inner),
+        _ => Ok(false),
     }
-    let code = function.getattr(pyo3::intern!(py, "__code__"))?;
-    let flags: u32 = code.getattr(pyo3::intern!(py, "co_flags"))?.extract()?;
-    Ok(flags & CO_COROUTINE != 0)
 }
 
 /// The exception that makes an awaiting coroutine continue with `value`.

@@ -12,12 +12,14 @@
 //! - [`context`]: running inside a `contextvars.Context`, copying the current one.
 //! - [`early_dict`]: what Python 3.11 does too early.
 //! - [`errors`]: exception plumbing: contexts, tracebacks, groups, native exception classes.
+//! - [`function`]: what Python functions say about themselves.
 //! - [`imports`]: Python objects that Rust code needs, looked up once.
 //! - [`metaclass`]: the class of a class.
 //! - [`numbers`]: sizes and counts as users write them.
 //! - [`outcome`]: what functions returned or raised, as objects.
 //! - [`pool`]: memory of short-lived objects.
 //! - [`slots`]: slots of hot classes, filled by hand.
+//! - [`this_thread`]: which thread this is, in one instruction.
 //! - [`thread_name`]: what the operating system calls a thread.
 //! - [`run_context`]: which run this thread is in, kept where Python code can see it.
 //! - [`transfer`]: system calls that move octets between sockets and Python's memory.
@@ -28,6 +30,7 @@ pub mod context;
 pub mod coroutine;
 pub mod early_dict;
 pub mod errors;
+pub mod function;
 pub mod gc;
 pub mod imports;
 pub mod metaclass;
@@ -36,6 +39,7 @@ pub mod outcome;
 pub mod pool;
 pub mod run_context;
 pub mod slots;
+pub mod this_thread;
 pub mod thread_name;
 pub mod transfer;
 

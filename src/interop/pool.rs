@@ -18,7 +18,7 @@ use pyo3::{Borrowed, PyClass, PyClassInitializer};
 use super::cell::LoopCell;
 
 /// How many dead objects a class keeps.
-const CAPACITY: usize = 128;
+const CAPACITY: usize = 1024;
 
 struct Dead(NonNull<ffi::PyObject>);
 
@@ -41,19 +41,31 @@ impl Pool {
 pub trait Pooled: PyClass<Frozen = True> + Sync + Into<PyClassInitializer<Self>> {
     /// The pool of this class.
     fn pool() -> &'static Pool;
+
+    /// Is nothing left in a dead object that refers to Python objects? May say no to be safe.
+    fn is_hollow(&mut self) -> bool {
+        false
+    }
 }
 
-/// Makes a class [`Pooled`].
+/// Makes a class [`Pooled`]; optionally names its method that tells whether a dead object is hollow.
 macro_rules! pooled {
-    ($($class:ty),* $(,)?) => {$(
+    ($class:ty $(, hollow: $is_hollow:ident)?) => {
         impl $crate::interop::pool::Pooled for $class {
             #[inline]
             fn pool() -> &'static $crate::interop::pool::Pool {
                 static POOL: $crate::interop::pool::Pool = $crate::interop::pool::Pool::new();
                 &POOL
             }
+
+            $(
+                #[inline]
+                fn is_hollow(&mut self) -> bool {
+                    self.$is_hollow()
+                }
+            )?
         }
-    )*};
+    };
 }
 pub(crate) use pooled;
 
@@ -67,15 +79,31 @@ pub fn install<T: Pooled>(py: Python<'_>) {
 /// A new object; from the pool, if it has one to spare.
 #[inline]
 pub fn make<T: Pooled>(py: Python<'_>, content: T) -> PyResult<Bound<'_, T>> {
-    let Some(Dead(object)) = T::pool().spare.with(py, Vec::pop) else {
-        return Bound::new(py, content);
-    };
-    // SAFETY: the memory was an object of exactly this class, was emptied by `bury`, and is ours
-    // alone. The object is complete before the collector gets to see it.
+    match revive(py, content) {
+        Ok(object) => {
+            // SAFETY: the object is complete, and in its second life nobody has tracked it so far.
+            unsafe { ffi::PyObject_GC_Track(object.as_ptr().cast()) };
+            Ok(object)
+        }
+        Err(content) => Bound::new(py, content),
+    }
+}
+
+/// Like [`make`], for content that refers to no Python object and never will: the collector need not
+/// look at it.
+#[inline]
+pub fn make_untracked<T: Pooled>(py: Python<'_>, content: T) -> PyResult<Bound<'_, T>> {
+    revive(py, content).or_else(|content| Bound::new(py, content))
+}
+
+/// Makes an object out of a dead one's memory; gives the content back if there is none.
+#[inline]
+fn revive<T: Pooled>(py: Python<'_>, content: T) -> Result<Bound<'_, T>, T> {
+    let Some(Dead(object)) = T::pool().spare.with(py, Vec::pop) else { return Err(content) };
+    // SAFETY: the memory was an object of exactly this class, was emptied by `bury`, and is ours alone.
     unsafe {
         ffi::PyObject_Init(object.as_ptr(), T::type_object_raw(py));
         std::ptr::write(content_of::<T>(py, object.as_ptr()), content);
-        ffi::PyObject_GC_Track(object.as_ptr().cast());
         Ok(Bound::from_owned_ptr(py, object.as_ptr()).cast_into_unchecked())
     }
 }
@@ -109,17 +137,39 @@ unsafe fn drop_dict(class: *mut ffi::PyTypeObject, object: *mut ffi::PyObject) {
 
 /// `tp_dealloc`: drops the content, and keeps the memory if there is room.
 unsafe extern "C" fn bury<T: Pooled>(object: *mut ffi::PyObject) {
-    // SAFETY: the interpreter passes a dead, tracked object of exactly this class, with the lock held.
-    // Weak references are cleared before the content goes, as they would see it otherwise.
+    // SAFETY: the interpreter passes a dead object of exactly this class, with the lock held. Weak
+    // references are cleared before the content goes, as they would see it otherwise. Attaching once
+    // more is for the references inside: PyO3 postpones the drop of those that it does not know to be
+    // dropped with the lock held. While the interpreter shuts down it refuses; the lock is held all the
+    // same. The object is buried once, by whichever of the calls happens.
     unsafe {
         ffi::PyObject_GC_UnTrack(object.cast());
-        ffi::PyObject_ClearWeakRefs(object);
+        clear_weak_references(object);
+        let py = Python::assume_attached();
+        if (*content_of::<T>(py, object)).is_hollow()
+            || Python::try_attach(|py| bury_attached::<T>(py, object)).is_none()
+        {
+            bury_attached::<T>(py, object);
+        }
     }
-    // While the interpreter shuts down, PyO3 refuses to attach; the lock is held all the same.
-    // SAFETY: as above; the object is buried once, by whichever of the two calls happens.
+}
+
+/// Tells those who refer weakly to an object that it dies.
+///
+/// # Safety
+/// `object` is a dead object whose content is still there.
+#[inline]
+unsafe fn clear_weak_references(object: *mut ffi::PyObject) {
+    // SAFETY: a positive offset is where objects of the class keep the head of the list of their weak
+    // references, null if there is none; zero says that there never is one.
     unsafe {
-        if Python::try_attach(|py| bury_attached::<T>(py, object)).is_none() {
-            bury_attached::<T>(Python::assume_attached(), object);
+        let nobody = match usize::try_from((*ffi::Py_TYPE(object)).tp_weaklistoffset) {
+            Ok(0) => true,
+            Ok(offset) => (*object.byte_add(offset).cast::<*mut ffi::PyObject>()).is_null(),
+            Err(_) => false,
+        };
+        if !nobody {
+            ffi::PyObject_ClearWeakRefs(object);
         }
     }
 }

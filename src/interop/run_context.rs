@@ -8,7 +8,7 @@
 //! Where the interpreter can watch dictionaries (3.12 and later), even the probe is saved: the last
 //! answer holds for as long as no watched dictionary has changed. [`GENERATION`] counts the changes.
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 #[cfg(Py_3_12)]
 use std::ffi::c_int;
 use std::ptr::null_mut;
@@ -20,12 +20,39 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString};
 
+use super::cell::LoopValue;
+use super::this_thread;
+
 thread_local! {
-    static NAMESPACE: RefCell<Option<Py<PyDict>>> = const { RefCell::new(None) };
-    /// The last answer, and the generation in which it was found. Not a reference of its own: the
-    /// dictionary holds one for as long as it does not change.
-    static ANSWER: Cell<(*mut ffi::PyObject, usize)> = const { Cell::new((null_mut(), 0)) };
+    static NAMESPACE: Home = const { Home(RefCell::new(None)) };
 }
+
+/// A thread's dictionary. Ends all answers when the thread does, as a later thread may get its identity.
+struct Home(RefCell<Option<Py<PyDict>>>);
+
+impl Drop for Home {
+    fn drop(&mut self) {
+        void_answers();
+    }
+}
+
+/// The last answer: who asked, in which generation, and what was found. Not a reference of its own: the
+/// dictionary holds one for as long as it does not change.
+#[derive(Clone, Copy)]
+struct Answer {
+    thread: usize,
+    generation: usize,
+    object: *mut ffi::PyObject,
+}
+
+impl Answer {
+    const VOID: Self = Self { thread: 0, generation: 0, object: null_mut() };
+}
+
+// SAFETY: the pointer is only followed by the thread that asked, with the interpreter lock held.
+unsafe impl Send for Answer {}
+
+static ANSWER: LoopValue<Answer> = LoopValue::new(Answer::VOID);
 
 #[cfg(Py_3_12)]
 extern "C" {
@@ -55,12 +82,20 @@ fn generation() -> usize {
     0
 }
 
+/// Makes sure that nobody believes an answer given before.
+fn void_answers() {
+    #[cfg(Py_3_12)]
+    if generation() != 0 {
+        GENERATION.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
 /// Remembers the `__dict__` that `GLOBAL_RUN_CONTEXT` has in this thread, and returns it.
 pub fn attach<'py>(local: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyDict>> {
     let py = local.py();
     let namespace = local.getattr(intern!(py, "__dict__"))?.cast_into::<PyDict>()?;
-    let old = NAMESPACE.with(|slot| slot.replace(Some(namespace.clone().unbind())));
-    ANSWER.with(|answer| answer.set((null_mut(), 0)));
+    let old = NAMESPACE.with(|home| home.0.replace(Some(namespace.clone().unbind())));
+    ANSWER.set(py, Answer::VOID);
     drop(old);
     #[cfg(Py_3_12)]
     watch(&namespace)?;
@@ -105,10 +140,10 @@ unsafe extern "C" fn changed(
 #[inline]
 pub fn lookup<'py>(py: Python<'py>, name: &Bound<'py, PyString>) -> Option<Bound<'py, PyAny>> {
     let now = generation();
-    let (object, found_in) = ANSWER.with(Cell::get);
-    if now != 0 && found_in == now {
+    let answer = ANSWER.get(py);
+    if now != 0 && answer.generation == now && answer.thread == this_thread::identity() {
         // SAFETY: null, or an object to which the unchanged dictionary holds a reference.
-        return unsafe { Bound::from_borrowed_ptr_or_opt(py, object) };
+        return unsafe { Bound::from_borrowed_ptr_or_opt(py, answer.object) };
     }
     probe(py, name, now)
 }
@@ -118,9 +153,9 @@ fn probe<'py>(
     name: &Bound<'py, PyString>,
     now: usize,
 ) -> Option<Bound<'py, PyAny>> {
-    NAMESPACE.with(|slot| {
-        let slot = slot.borrow();
-        let namespace = slot.as_ref()?.bind(py);
+    NAMESPACE.with(|home| {
+        let home = home.0.borrow();
+        let namespace = home.as_ref()?.bind(py);
         // SAFETY: dictionary and key are alive; the borrowed result is turned into a new reference
         // at once. The key is a `str`, so the probe runs no Python code.
         let found = unsafe {
@@ -130,7 +165,8 @@ fn probe<'py>(
             )
         };
         let object = found.as_ref().map_or(null_mut(), Bound::as_ptr);
-        ANSWER.with(|answer| answer.set((object, now)));
+        let thread = this_thread::identity();
+        ANSWER.set(py, Answer { thread, generation: now, object });
         found
     })
 }

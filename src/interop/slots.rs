@@ -6,6 +6,7 @@
 //! Python code can look up is PyO3's.
 
 use std::panic::{catch_unwind, AssertUnwindSafe};
+use std::ptr::null_mut;
 
 use pyo3::ffi;
 use pyo3::panic::PanicException;
@@ -49,22 +50,31 @@ unsafe extern "C" fn iternext<T: Resumable>(object: *mut ffi::PyObject) -> *mut 
         let py = Python::assume_attached();
         (py, Borrowed::from_ptr(py, object).cast_unchecked::<T>())
     };
-    match catch_unwind(AssertUnwindSafe(|| object.get().resume(py))) {
-        Ok(Ok(Next::Yield(message))) => message.into_ptr(),
-        Ok(Ok(Next::Return(None))) => std::ptr::null_mut(),
-        Ok(Ok(Next::Return(Some(value)))) => {
-            stop_with(py, value);
-            std::ptr::null_mut()
-        }
-        Ok(Err(error)) => {
-            error.restore(py);
-            std::ptr::null_mut()
-        }
-        Err(_) => {
-            PanicException::new_err("a native operation panicked").restore(py);
-            std::ptr::null_mut()
-        }
+    called_by_c(py, || {
+        Ok(match object.get().resume(py)? {
+            Next::Yield(message) => message.into_ptr(),
+            Next::Return(None) => null_mut(),
+            Next::Return(Some(value)) => {
+                stop_with(py, value);
+                null_mut()
+            }
+        })
+    })
+}
+
+/// Runs the body of a function that the interpreter calls directly: an error becomes the current
+/// exception, and so does a panic, which must not unwind into the interpreter.
+#[inline]
+pub(super) fn called_by_c(
+    py: Python<'_>,
+    body: impl FnOnce() -> PyResult<*mut ffi::PyObject>,
+) -> *mut ffi::PyObject {
+    match catch_unwind(AssertUnwindSafe(body)) {
+        Ok(Ok(result)) => return result,
+        Ok(Err(error)) => error.restore(py),
+        Err(_) => PanicException::new_err("a native operation panicked").restore(py),
     }
+    null_mut()
 }
 
 /// Sets `StopIteration(value)` as the current exception, with no context.
@@ -77,7 +87,7 @@ fn stop_with(py: Python<'_>, value: Py<PyAny>) {
     let stop = unsafe {
         let class = ffi::PyExc_StopIteration.cast::<ffi::PyTypeObject>();
         let Some(new) = (*class).tp_new else { return };
-        let stop = new(class, empty.as_ptr(), std::ptr::null_mut());
+        let stop = new(class, empty.as_ptr(), null_mut());
         if stop.is_null() {
             return;
         }

@@ -152,7 +152,7 @@ impl OwnedSocket {
     fn set_sock(&self, py: Python<'_>, socket: Py<PyAny>) {
         self.kind.set(py, None);
         self.generation.set(py, 0);
-        drop(self.inner.replace(py, Some(socket)));
+        self.inner.put(py, Some(socket));
     }
 
     /// Whether this object has shut the sending direction down.

@@ -48,7 +48,7 @@ pub fn spawn_into<'py>(
     };
     let task = spawn(runner, birth)?;
     if options.eventual.is_some() {
-        drop(task.get().eventual_nursery.replace(py, options.eventual));
+        task.get().eventual_nursery.put(py, options.eventual);
     }
     Nursery::adopt(nursery, &task);
     Task::launch(&task)?;

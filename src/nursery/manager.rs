@@ -161,7 +161,7 @@ impl Leaf for Enter {
         .unbind();
         let listed = nursery.clone_ref(py).into_any();
         task.get().child_nurseries.with(py, |open| open.push(listed));
-        drop(manager.nursery.replace(py, Some(nursery.clone_ref(py))));
+        manager.nursery.put(py, Some(nursery.clone_ref(py)));
         Ok(Poll::Value(nursery.into_any()))
     }
 

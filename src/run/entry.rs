@@ -112,7 +112,7 @@ pub fn launch<'py>(
         context: Some(run.options.system_context.bind(py).clone()),
     };
     let task = spawn(runner, birth)?;
-    drop(run.init_task.replace(py, Some(task.clone().unbind())));
+    run.init_task.put(py, Some(task.clone().unbind()));
     Task::launch(&task)
 }
 
@@ -175,10 +175,12 @@ pub fn end_run(runner: &Bound<'_, Runner>) -> PyResult<()> {
         instruments.notify(py, Hook::AfterRun, &PyTuple::empty(py));
     }
     run.entry.disconnect();
-    drop(run.current.take(py));
+    run.current.put(py, None);
     drop((poller, leftovers, calls));
     // What tasks that outlive the run refer to must not keep each other alive through it.
-    drop((run.init_task.take(py), run.main_task.take(py), run.entry_task.take(py)));
-    drop(run.system_nursery.take(py));
+    for task in [&run.init_task, &run.main_task, &run.entry_task] {
+        task.put(py, None);
+    }
+    run.system_nursery.put(py, None);
     Ok(())
 }

@@ -7,15 +7,20 @@ use pyo3::types::PyTuple;
 use crate::cancel::{deliver, CancelScope, MISNESTING_ADVICE};
 use crate::core::instruments::Hook;
 use crate::core::{Reason, Runner, ScopeChange, Source};
+use crate::interop::cell::discard;
 use crate::interop::errors::{set_context, TrioInternalError};
 use crate::nursery::Nursery;
 use crate::sync::task_exited;
 use crate::task::Task;
 
-type Ending = PyResult<Py<PyAny>>;
+type Ending<'py> = PyResult<Bound<'py, PyAny>>;
 
 /// Books a task out and hands its outcome to whoever cares.
-pub fn finish(runner: &Bound<'_, Runner>, task: &Bound<'_, Task>, outcome: Ending) -> PyResult<()> {
+pub fn finish<'py>(
+    runner: &Bound<'py, Runner>,
+    task: &Bound<'py, Task>,
+    outcome: Ending<'py>,
+) -> PyResult<()> {
     let py = runner.py();
     let run = runner.get();
     task_exited(py, task)?;
@@ -24,23 +29,23 @@ pub fn finish(runner: &Bound<'_, Runner>, task: &Bound<'_, Task>, outcome: Endin
     if let Some(leaf) = task.get().node.get(py) {
         task.get().node.set(py, None);
         let removed = run.scopes.with(py, |tree| tree.remove_task(leaf, &mut change));
-        drop(removed);
+        discard(py, removed);
     }
     deliver(py, run, change)?;
     run.living.set(py, run.living.get(py) - 1);
-    let nursery = task.get().parent_nursery.get(py);
+    let nursery = task.get().parent_nursery.get(py).map(|nursery| nursery.into_bound(py));
     match nursery {
         None => finish_root(run, py, outcome)?,
         Some(nursery) => {
             let error = if task.get().is_main(py) {
-                let outcome = outcome.map_err(|error| error.into_value(py));
+                let outcome = outcome.map(Bound::unbind).map_err(|error| error.into_value(py));
                 let kept = run.main_outcome.replace(py, Some(outcome));
                 drop(kept);
                 None
             } else {
                 outcome.err().map(|error| error.into_value(py))
             };
-            Nursery::child_finished(nursery.bind(py).cast()?, task, error)?;
+            Nursery::child_finished(nursery.cast()?, task, error)?;
         }
     }
     let instruments = run.instruments.get();
@@ -50,7 +55,7 @@ pub fn finish(runner: &Bound<'_, Runner>, task: &Bound<'_, Task>, outcome: Endin
     Ok(())
 }
 
-fn finish_root(run: &Runner, py: Python<'_>, outcome: Ending) -> PyResult<()> {
+fn finish_root<'py>(run: &Runner, py: Python<'py>, outcome: Ending<'py>) -> PyResult<()> {
     outcome?;
     if run.living.get(py) > 0 {
         return Err(TrioInternalError::new_err("tasks are left although the root task has ended"));
@@ -60,7 +65,11 @@ fn finish_root(run: &Runner, py: Python<'_>, outcome: Ending) -> PyResult<()> {
 
 /// Replaces the outcome of a task that has left a nursery open, or whose surroundings were closed
 /// before it ended, by an error that says so.
-fn check_nesting(run: &Runner, task: &Bound<'_, Task>, outcome: Ending) -> PyResult<Ending> {
+fn check_nesting<'py>(
+    run: &Runner,
+    task: &Bound<'py, Task>,
+    outcome: Ending<'py>,
+) -> PyResult<Ending<'py>> {
     let py = task.py();
     let open = task.get().open_nurseries(py);
     let what = if open.is_empty() {

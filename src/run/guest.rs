@@ -101,7 +101,7 @@ impl GuestRun {
         });
         if let Err(error) = begun {
             slf.get().finished.set(py, true);
-            drop(slf.get().runner.take(py));
+            slf.get().runner.put(py, None);
             slf.get().close.bind(py).call0()?;
             return Err(error);
         }

@@ -28,9 +28,9 @@ pub fn step(runner: &Bound<'_, Runner>, task: &Bound<'_, Task>) -> PyResult<()> 
     }
     let resumed = resume_task(task)?;
     match resumed {
-        Resumed::Yielded(message) => match message.bind(py).cast_exact::<Trap>() {
-            Ok(trap) => obey(task, trap)?,
-            Err(_) => refuse(task, message)?,
+        Resumed::Yielded(message) => match message.cast_into_exact::<Trap>() {
+            Ok(trap) => obey(task, &trap)?,
+            Err(error) => refuse(task, error.into_inner())?,
         },
         Resumed::Returned(value) => finish(runner, task, Ok(value))?,
         Resumed::Raised(error) if error.is_instance_of::<PanicException>(py) => {
@@ -45,13 +45,13 @@ pub fn step(runner: &Bound<'_, Runner>, task: &Bound<'_, Task>) -> PyResult<()> 
 }
 
 #[inline]
-fn resume_task(task: &Bound<'_, Task>) -> PyResult<Resumed> {
+fn resume_task<'py>(task: &Bound<'py, Task>) -> PyResult<Resumed<'py>> {
     let py = task.py();
     let this = task.get();
     this.schedule_points.set(py, this.schedule_points.get(py) + 1);
     this.scheduled.set(py, false);
     let (Some(coroutine), Some(context)) = (this.coroutine.get(py), this.context.get(py)) else {
-        return Ok(Resumed::Returned(py.None()));
+        return Ok(Resumed::Returned(py.None().into_bound(py)));
     };
     let coroutine = coroutine.into_bound(py);
     let _entered = EnteredContext::enter(context.into_bound(py))?;
@@ -73,7 +73,7 @@ struct Current<'a, 'py> {
 impl<'a, 'py> Current<'a, 'py> {
     #[inline]
     fn set(run: &'a Runner, task: &Bound<'py, Task>) -> Self {
-        drop(run.current.replace(task.py(), Some(task.clone().unbind())));
+        run.current.put(task.py(), Some(task.clone().unbind()));
         Self { run, py: task.py() }
     }
 }
@@ -81,7 +81,7 @@ impl<'a, 'py> Current<'a, 'py> {
 impl Drop for Current<'_, '_> {
     #[inline]
     fn drop(&mut self) {
-        drop(self.run.current.take(self.py));
+        self.run.current.put(self.py, None);
     }
 }
 
@@ -106,16 +106,16 @@ fn obey(task: &Bound<'_, Task>, trap: &Bound<'_, Trap>) -> PyResult<()> {
                 Some(outcome) => outcome.call_method0(pyo3::intern!(py, "unwrap")),
                 None => Ok(py.None().into_bound(py)),
             };
-            finish(runner, task, unwrapped.map(Bound::unbind))
+            finish(runner, task, unwrapped)
         }
     }
 }
 
 /// The task has yielded something that the loop does not know: tell it.
 #[cold]
-fn refuse(task: &Bound<'_, Task>, message: Py<PyAny>) -> PyResult<()> {
+fn refuse(task: &Bound<'_, Task>, message: Bound<'_, PyAny>) -> PyResult<()> {
     let py = task.py();
-    let shown = message.bind(py).repr()?;
+    let shown = message.repr()?;
     let error = PyTypeError::new_err(format!(
         "trio.run received unrecognized yield message {shown}. Are you trying to use a library \
          written for some other framework like asyncio? That won't work without some kind of \

@@ -93,7 +93,7 @@ impl CapacityLimiter {
         let limit = size_or_infinity(total_tokens, "total_tokens", "an int")?;
         check_caller(slf)?;
         slf.get().limit.set(py, limit);
-        drop(slf.get().total.replace(py, Some(total_tokens.clone().unbind())));
+        slf.get().total.put(py, Some(total_tokens.clone().unbind()));
         Self::serve(slf)
     }
 

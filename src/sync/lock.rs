@@ -182,7 +182,7 @@ impl LockImpl {
         if let Some(next) = &next {
             add_breaker(next, lot);
         }
-        drop(this.owner.replace(py, next.map(Bound::unbind)));
+        this.owner.put(py, next.map(Bound::unbind));
         Ok(())
     }
 

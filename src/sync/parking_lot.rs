@@ -130,14 +130,14 @@ impl ParkingLot {
         let kept = slf.get().broken_by.get(py);
         kept.unwrap_or_else(|| {
             let list = PyList::empty(py).unbind();
-            drop(slf.get().broken_by.replace(py, Some(list.clone_ref(py))));
+            slf.get().broken_by.put(py, Some(list.clone_ref(py)));
             list
         })
     }
 
     #[setter]
     fn set_broken_by(&self, py: Python<'_>, tasks: Py<PyList>) {
-        drop(self.broken_by.replace(py, Some(tasks)));
+        self.broken_by.put(py, Some(tasks));
     }
 
     /// How many tasks sleep here, as an object with the attribute ``tasks_waiting``.

@@ -108,7 +108,7 @@ impl Task {
 
     #[setter]
     fn set_coro(&self, py: Python<'_>, coroutine: Py<PyAny>) {
-        drop(self.coroutine.replace(py, Some(coroutine)));
+        self.coroutine.put(py, Some(coroutine));
     }
 
     #[getter]
@@ -118,7 +118,7 @@ impl Task {
 
     #[setter]
     fn set_context(&self, py: Python<'_>, context: Py<PyAny>) {
-        drop(self.context.replace(py, Some(context)));
+        self.context.put(py, Some(context));
     }
 
     #[getter]
@@ -165,7 +165,7 @@ impl Task {
 
     #[setter]
     fn set_custom_sleep_data(&self, py: Python<'_>, data: Option<Py<PyAny>>) {
-        drop(self.sleep_data.replace(py, data));
+        self.sleep_data.put(py, data);
     }
 
     #[getter]

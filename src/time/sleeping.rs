@@ -88,7 +88,7 @@ fn stop_sleeping(
 ///     ValueError: if ``seconds`` is negative or not a number.
 #[pyfunction]
 pub fn sleep(seconds: f64) -> NewAwaitable {
-    Awaitable::new("sleep", Sleep { until: Until::Seconds(seconds) })
+    Awaitable::plain("sleep", Sleep { until: Until::Seconds(seconds) })
 }
 
 /// Wait until the run's clock shows a certain time.
@@ -102,11 +102,11 @@ pub fn sleep(seconds: f64) -> NewAwaitable {
 ///     ValueError: if ``deadline`` is not a number.
 #[pyfunction]
 pub fn sleep_until(deadline: f64) -> NewAwaitable {
-    Awaitable::new("sleep_until", Sleep { until: Until::Deadline(deadline) })
+    Awaitable::plain("sleep_until", Sleep { until: Until::Deadline(deadline) })
 }
 
 /// Wait until cancelled. A checkpoint.
 #[pyfunction]
 pub fn sleep_forever() -> NewAwaitable {
-    Awaitable::new("sleep_forever", Sleep { until: Until::Deadline(f64::INFINITY) })
+    Awaitable::plain("sleep_forever", Sleep { until: Until::Deadline(f64::INFINITY) })
 }

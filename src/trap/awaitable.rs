@@ -4,8 +4,8 @@
 //! behaves like a coroutine where users can tell (`send`, `throw`, `close`, a warning if it is never
 //! awaited), and is resumed by the interpreter through its iterator slot.
 //!
-//! States: new, suspended, running, done. The leaf is moved out of its cell while it runs, so that it
-//! may call Python freely.
+//! States: new, suspended, running, done. While the leaf runs it may call Python freely: the state, not
+//! its cell, keeps others out.
 
 use pyo3::exceptions::{PyGeneratorExit, PyRuntimeError, PyRuntimeWarning, PyStopIteration};
 use pyo3::prelude::*;
@@ -52,7 +52,7 @@ pub trait Leaf: Send + Sync {
 
 /// How far an awaitable has come: the number of polls, or one of these.
 type Phase = u32;
-/// The leaf is out of its cell, because it runs.
+/// The leaf runs, and is nobody else's business.
 const RUNNING: Phase = Phase::MAX;
 /// It has ended.
 const DONE: Phase = Phase::MAX - 1;
@@ -73,7 +73,15 @@ impl Awaitable {
     #[allow(clippy::new_ret_no_self, reason = "Python objects are made where they are handed over")]
     pub fn new(name: &'static str, leaf: impl Leaf + 'static) -> NewAwaitable {
         let leaf = LoopCell::new(Some(Box::new(leaf) as Box<dyn Leaf>));
-        NewAwaitable(Self { leaf, phase: LoopValue::new(0), name })
+        let awaitable = Self { leaf, phase: LoopValue::new(0), name };
+        NewAwaitable { awaitable, is_plain: false }
+    }
+
+    /// The same for a leaf that never holds Python objects, and so is no business of the garbage
+    /// collector.
+    #[inline]
+    pub fn plain(name: &'static str, leaf: impl Leaf + 'static) -> NewAwaitable {
+        NewAwaitable { is_plain: true, ..Self::new(name, leaf) }
     }
 
     /// For operations that are over when the function returns: always the same object.
@@ -91,6 +99,12 @@ impl Awaitable {
         slots::install::<Self>(py);
     }
 
+    /// Has the leaf been dropped already?
+    #[inline]
+    fn is_over(&mut self) -> bool {
+        *self.phase.get_mut() == DONE
+    }
+
     /// Polls the leaf, or throws `error` into it.
     #[inline]
     fn advance(&self, py: Python<'_>, error: Option<PyErr>) -> PyResult<Poll> {
@@ -98,17 +112,18 @@ impl Awaitable {
         if turn >= IDLE {
             return Self::refuse(turn, error);
         }
-        let Some(mut leaf) = self.leaf.take(py) else { return Self::refuse(DONE, error) };
         self.phase.set(py, RUNNING);
-        let result = match error {
-            None => leaf.poll(py, turn),
-            Some(error) if turn == 0 => Err(error),
-            Some(error) => leaf.throw(py, error),
-        };
+        // The phase keeps everybody else away from the leaf, so its cell may be open while it runs.
+        let result = self.leaf.with(py, |leaf| match (leaf, error) {
+            (None, _) => Self::refuse(DONE, None),
+            (Some(leaf), None) => leaf.poll(py, turn),
+            (Some(_), Some(error)) if turn == 0 => Err(error),
+            (Some(leaf), Some(error)) => leaf.throw(py, error),
+        });
         if let Ok(Poll::Trap(_)) = &result {
-            self.leaf.with(py, |slot| *slot = Some(leaf));
             self.phase.set(py, turn + 1);
         } else {
+            let leaf = self.leaf.take(py);
             self.phase.set(py, DONE);
             drop(leaf);
         }
@@ -135,11 +150,14 @@ impl Awaitable {
     }
 }
 
-pooled!(Awaitable);
+pooled!(Awaitable, hollow: is_over);
 
 /// An awaitable on its way to Python, where it becomes an object from the pool.
 #[must_use]
-pub struct NewAwaitable(Awaitable);
+pub struct NewAwaitable {
+    awaitable: Awaitable,
+    is_plain: bool,
+}
 
 impl<'py> IntoPyObject<'py> for NewAwaitable {
     type Target = Awaitable;
@@ -148,7 +166,11 @@ impl<'py> IntoPyObject<'py> for NewAwaitable {
 
     #[inline]
     fn into_pyobject(self, py: Python<'py>) -> PyResult<Self::Output> {
-        pool::make(py, self.0)
+        if self.is_plain {
+            pool::make_untracked(py, self.awaitable)
+        } else {
+            pool::make(py, self.awaitable)
+        }
     }
 }
 

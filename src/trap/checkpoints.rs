@@ -108,7 +108,7 @@ impl Entry {
 ///     Cancelled: if the task was cancelled. The other tasks have had their turn then, too.
 #[pyfunction]
 pub fn checkpoint() -> NewAwaitable {
-    Awaitable::new("checkpoint", Checkpoint)
+    Awaitable::plain("checkpoint", Checkpoint)
 }
 
 /// See whether this task was cancelled, without letting others run if it was not.
@@ -120,7 +120,7 @@ pub fn checkpoint() -> NewAwaitable {
 ///     Cancelled: if the task was cancelled.
 #[pyfunction]
 pub fn checkpoint_if_cancelled() -> NewAwaitable {
-    Awaitable::new("checkpoint_if_cancelled", CheckpointIfCancelled)
+    Awaitable::plain("checkpoint_if_cancelled", CheckpointIfCancelled)
 }
 
 /// Let other tasks run, without looking for cancellation.
@@ -128,5 +128,5 @@ pub fn checkpoint_if_cancelled() -> NewAwaitable {
 /// The other half of :func:`checkpoint_if_cancelled`.
 #[pyfunction]
 pub fn cancel_shielded_checkpoint() -> NewAwaitable {
-    Awaitable::new("cancel_shielded_checkpoint", CancelShieldedCheckpoint)
+    Awaitable::plain("cancel_shielded_checkpoint", CancelShieldedCheckpoint)
 }

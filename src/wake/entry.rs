@@ -17,7 +17,7 @@ impl Leaf for WaitForEntryCalls {
             return receive(&task).map(|_| Poll::Ready);
         }
         let waiter = Some(task.clone().unbind());
-        drop(task.get().runner.get().entry_task.replace(py, waiter));
+        task.get().runner.get().entry_task.put(py, waiter);
         park(py, task.get(), Plan { abort: stop_waiting, place: None, key: 0 });
         Ok(Poll::Trap(Request::Park))
     }
@@ -28,7 +28,7 @@ fn stop_waiting(
     _plan: &Plan,
     _why: &Interruption,
 ) -> PyResult<AbortOutcome> {
-    drop(task.get().runner.get().entry_task.take(task.py()));
+    task.get().runner.get().entry_task.put(task.py(), None);
     Ok(AbortOutcome::Succeeded)
 }
 

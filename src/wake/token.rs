@@ -79,6 +79,6 @@ pub fn current_trio_token(py: Python<'_>) -> PyResult<Py<PyAny>> {
         return Ok(token);
     }
     let token = Py::new(py, TrioToken::new(run.entry.clone()))?.into_any();
-    drop(run.token.replace(py, Some(token.clone_ref(py))));
+    run.token.put(py, Some(token.clone_ref(py)));
     Ok(token)
 }
