@@ -78,6 +78,7 @@ mod _native {
     use pyo3::IntoPyObjectExt;
 
     use crate::interop::async_function::{AsyncFunction, Direct};
+    use crate::interop::async_method;
     use crate::interop::early_dict;
 
     const PUBLIC_ASYNC_FUNCTIONS: [(&str, Option<Direct>); 7] = [
@@ -97,8 +98,9 @@ mod _native {
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
         Awaitable::prepare(module.py());
         CancelScope::prepare(module.py());
-        NurseryManager::prepare(module.py());
-        Nursery::prepare(module.py());
+        async_method::prepare(module.py())?;
+        NurseryManager::prepare(module.py())?;
+        Nursery::prepare(module.py())?;
         Task::prepare(module.py());
         module.add("LOOSE_GROUP_NOTE", crate::cancel::exit::LOOSE_GROUP_NOTE)?;
         early_dict::prepare(&module.py().get_type::<AsyncFunction>());

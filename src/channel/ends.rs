@@ -7,6 +7,7 @@ use pyo3::{PyTraverseError, PyVisit};
 
 use super::handle::Handle;
 use super::state::{Side, State};
+use crate::interop::async_method::{ignoring, with_one, AsyncMethod, Direct};
 use crate::interop::errors::{bare, no_public_constructor, EndOfChannel, WouldBlock};
 use crate::task::Task;
 use crate::trap::{Attempt, Awaitable, Blocking, NewAwaitable, Operation};
@@ -72,6 +73,12 @@ impl MemorySendChannel {
 }
 
 impl MemorySendChannel {
+    /// Prepares the class. Call before the first handle is made.
+    pub fn prepare(py: Python<'_>) -> PyResult<()> {
+        let send: Direct = |handle, given| with_one::<Self, _>(handle, given, Self::send);
+        AsyncMethod::install::<Self>(py, &[("send", Some(send))])
+    }
+
     /// A new handle for sending.
     pub fn open<'py>(state: &Bound<'py, State>) -> PyResult<Bound<'py, Self>> {
         let handle = Handle::open(state, Side::Send);
@@ -181,6 +188,13 @@ impl MemoryReceiveChannel {
 }
 
 impl MemoryReceiveChannel {
+    /// Prepares the class. Call before the first handle is made.
+    pub fn prepare(py: Python<'_>) -> PyResult<()> {
+        let receive: Direct =
+            |handle, given| ignoring::<0, Self, _>(handle, given, |h| Ok(Self::receive(h)));
+        AsyncMethod::install::<Self>(py, &[("receive", Some(receive))])
+    }
+
     /// A new handle for receiving.
     pub fn open<'py>(state: &Bound<'py, State>) -> PyResult<Bound<'py, Self>> {
         let handle = Handle::open(state, Side::Receive);

@@ -4,6 +4,7 @@ use pyo3::prelude::*;
 use pyo3::{PyTraverseError, PyVisit};
 
 use super::state::{Side, State, Waiter};
+use crate::interop::async_method::AsyncMethod;
 use crate::interop::cell::{LoopCell, LoopValue};
 use crate::interop::errors::{bare, ClosedResourceError};
 use crate::interop::gc::{gc_fields, Trace};
@@ -127,6 +128,12 @@ impl Handle {
 }
 
 impl Handle {
+    /// Prepares the class. Call before the first handle is made.
+    pub fn prepare(py: Python<'_>) -> PyResult<()> {
+        let methods = [("aclose", None), ("__aenter__", None), ("__aexit__", None)];
+        AsyncMethod::install::<Self>(py, &methods)
+    }
+
     /// A new handle for one side of the channel.
     pub fn open(state: &Bound<'_, State>, side: Side) -> Self {
         Self {

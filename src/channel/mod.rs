@@ -26,6 +26,7 @@ mod state;
 use pyo3::prelude::*;
 
 use ends::{MemoryReceiveChannel, MemorySendChannel};
+use handle::Handle;
 use state::State;
 
 /// A channel with room for `max_buffer_size` values: its first sender and its first receiver.
@@ -40,6 +41,10 @@ fn open_channel<'py>(
 
 /// Adds the classes and the function to the module.
 pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    let py = module.py();
+    Handle::prepare(py)?;
+    MemorySendChannel::prepare(py)?;
+    MemoryReceiveChannel::prepare(py)?;
     module.add_class::<State>()?;
     module.add_class::<MemorySendChannel>()?;
     module.add_class::<MemoryReceiveChannel>()?;

@@ -8,12 +8,13 @@
 
 use std::sync::OnceLock;
 
-use pyo3::exceptions::{PyAttributeError, PyTypeError};
+use pyo3::exceptions::PyTypeError;
 use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
 use pyo3::{intern, Borrowed, PyTraverseError, PyVisit};
 
+use super::coroutine_marks::{asyncio_mark, inspect_mark};
 use super::gc::{gc_fields, Trace};
 use super::slots::called_by_c;
 
@@ -35,24 +36,14 @@ pub type Direct = for<'py> fn(Python<'py>) -> PyResult<Bound<'py, PyAny>>;
 
 #[pymethods]
 impl AsyncFunction {
-    /// The mark that `inspect.markcoroutinefunction` sets, from Python 3.12 on.
     #[getter]
     fn _is_coroutine_marker<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        let bearer = py.import(intern!(py, "types"))?.getattr(intern!(py, "SimpleNamespace"))?;
-        py.import(intern!(py, "inspect"))?
-            .call_method1(intern!(py, "markcoroutinefunction"), (bearer.call0()?,))?
-            .getattr(intern!(py, "_is_coroutine_marker"))
+        inspect_mark(py)
     }
 
-    /// The mark of `asyncio.iscoroutinefunction`. Nobody who has not imported `asyncio` can want it.
     #[getter]
     fn _is_coroutine<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        let name = intern!(py, "_is_coroutine");
-        let modules = py.import(intern!(py, "sys"))?.getattr(intern!(py, "modules"))?;
-        match modules.cast::<PyDict>()?.get_item(intern!(py, "asyncio.coroutines"))? {
-            Some(module) => module.getattr(name),
-            None => Err(PyAttributeError::new_err(name.clone().unbind())),
-        }
+        asyncio_mark(py)
     }
 
     #[pyo3(signature = (*args, **kwargs))]

@@ -6,8 +6,10 @@
 //! that spans files.
 //!
 //! - [`async_function`]: functions that tools recognise as asynchronous.
+//! - [`async_method`]: the same for methods.
 //! - [`cell`]: state of Python objects that only the holder of the interpreter lock may touch.
 //! - [`gc`]: traversal and clearing for the cyclic garbage collector.
+//! - [`coroutine_marks`]: by what tools recognise them.
 //! - [`coroutine`]: resuming a coroutine, returning values from an awaitable.
 //! - [`context`]: running inside a `contextvars.Context`, copying the current one.
 //! - [`early_dict`]: what Python 3.11 does too early.
@@ -25,9 +27,11 @@
 //! - [`transfer`]: system calls that move octets between sockets and Python's memory.
 
 pub mod async_function;
+pub mod async_method;
 pub mod cell;
 pub mod context;
 pub mod coroutine;
+mod coroutine_marks;
 pub mod early_dict;
 pub mod errors;
 pub mod function;

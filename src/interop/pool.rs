@@ -42,13 +42,15 @@ pub trait Pooled: PyClass<Frozen = True> + Sync + Into<PyClassInitializer<Self>>
     /// The pool of this class.
     fn pool() -> &'static Pool;
 
-    /// Is nothing left in a dead object that refers to Python objects? May say no to be safe.
-    fn is_hollow(&mut self) -> bool {
+    /// Is nothing left in a dead object that refers to Python objects? May drop what there is (with the
+    /// token, which costs less than without), and may say no to be safe.
+    fn is_hollow(&mut self, py: Python<'_>) -> bool {
+        let _ = py;
         false
     }
 }
 
-/// Makes a class [`Pooled`]; optionally names its method that tells whether a dead object is hollow.
+/// Makes a class [`Pooled`]; optionally names the method that does what `is_hollow` promises.
 macro_rules! pooled {
     ($class:ty $(, hollow: $is_hollow:ident)?) => {
         impl $crate::interop::pool::Pooled for $class {
@@ -60,8 +62,8 @@ macro_rules! pooled {
 
             $(
                 #[inline]
-                fn is_hollow(&mut self) -> bool {
-                    self.$is_hollow()
+                fn is_hollow(&mut self, py: pyo3::Python<'_>) -> bool {
+                    self.$is_hollow(py)
                 }
             )?
         }
@@ -146,7 +148,7 @@ unsafe extern "C" fn bury<T: Pooled>(object: *mut ffi::PyObject) {
         ffi::PyObject_GC_UnTrack(object.cast());
         clear_weak_references(object);
         let py = Python::assume_attached();
-        if (*content_of::<T>(py, object)).is_hollow()
+        if (*content_of::<T>(py, object)).is_hollow(py)
             || Python::try_attach(|py| bury_attached::<T>(py, object)).is_none()
         {
             bury_attached::<T>(py, object);

@@ -4,6 +4,9 @@
 //! generated function for that slot is general; this one knows that the class is frozen and final,
 //! and hands a result over without building intermediate error objects. The method `__next__` that
 //! Python code can look up is PyO3's.
+//!
+//! A call of a class goes through the metaclass, an argument tuple, `__new__` and its checks. For a class
+//! that is called without arguments there is a short cut, which the interpreter finds in `tp_vectorcall`.
 
 use std::panic::{catch_unwind, AssertUnwindSafe};
 use std::ptr::null_mut;
@@ -13,7 +16,7 @@ use pyo3::panic::PanicException;
 use pyo3::prelude::*;
 use pyo3::pyclass::boolean_struct::True;
 use pyo3::types::PyTuple;
-use pyo3::{Borrowed, PyClass};
+use pyo3::{intern, Borrowed, PyClass};
 
 /// What an iterator does next.
 pub enum Next {
@@ -41,6 +44,52 @@ pub fn install<T: Resumable>(py: Python<'_>) {
             methods.am_await = Some(ffi::PyObject_SelfIter);
         }
     }
+}
+
+/// A final class whose objects are made by calling it without arguments.
+pub trait Constructible: PyClass {
+    /// A new object.
+    fn construct(py: Python<'_>) -> PyResult<Bound<'_, Self>>;
+}
+
+/// Has calls of the class `T` go straight to its constructor.
+pub fn install_constructor<T: Constructible>(py: Python<'_>) {
+    // SAFETY: the type object is alive for ever, nobody else uses it yet, and the function does what a
+    // call of the class does.
+    unsafe { (*T::type_object_raw(py)).tp_vectorcall = Some(construct::<T>) };
+}
+
+/// `tp_vectorcall`: a call of the class.
+unsafe extern "C" fn construct<T: Constructible>(
+    class: *mut ffi::PyObject,
+    arguments: *const *mut ffi::PyObject,
+    count: usize,
+    names: *mut ffi::PyObject,
+) -> *mut ffi::PyObject {
+    // SAFETY: slots are called with the interpreter lock held, on a live object.
+    let (py, class) = unsafe {
+        let py = Python::assume_attached();
+        (py, Borrowed::from_ptr(py, class))
+    };
+    // SAFETY: only a flag is taken off the count.
+    let positional = unsafe { ffi::PyVectorcall_NARGS(count) };
+    called_by_c(py, || {
+        if positional == 0 && names.is_null() {
+            return T::construct(py).map(Bound::into_ptr);
+        }
+        // `__new__` knows what to say.
+        let new = class.getattr(intern!(py, "__new__"))?;
+        let mut given = vec![class.as_ptr()];
+        // SAFETY: there are as many arguments as the count and the tuple of names, if there is one, say;
+        // they are alive for the call, which gets the class in addition.
+        unsafe {
+            let named = if names.is_null() { 0 } else { ffi::PyTuple_Size(names) };
+            let total = usize::try_from(positional + named).unwrap_or(0);
+            given.extend_from_slice(std::slice::from_raw_parts(arguments, total));
+            let count = given.len() - usize::try_from(named).unwrap_or(0);
+            Ok(ffi::PyObject_Vectorcall(new.as_ptr(), given.as_ptr(), count, names))
+        }
+    })
 }
 
 /// `tp_iternext`.

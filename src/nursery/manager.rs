@@ -3,11 +3,12 @@
 use pyo3::exceptions::{PyAssertionError, PyBaseException, PyRuntimeError};
 use pyo3::prelude::*;
 use pyo3::types::PyBool;
-use pyo3::{intern, PyTraverseError, PyVisit};
+use pyo3::{intern, Borrowed, PyTraverseError, PyVisit};
 
 use super::Nursery;
 use crate::cancel::{exit, CancelScope};
 use crate::core::{current, Source};
+use crate::interop::async_method::{ignoring, Answer, AsyncMethod, Direct};
 use crate::interop::cell::{LoopCell, LoopValue};
 use crate::interop::errors;
 use crate::interop::gc::{gc_fields, Trace};
@@ -30,8 +31,25 @@ pooled!(NurseryManager);
 
 impl NurseryManager {
     /// Prepares the class. Call before the first manager is made.
-    pub fn prepare(py: Python<'_>) {
+    pub fn prepare(py: Python<'_>) -> PyResult<()> {
         pool::install::<Self>(py);
+        let enter: Direct = |manager, given| {
+            ignoring::<0, Self, _>(manager, given, |manager| Ok(Self::__aenter__(manager)))
+        };
+        AsyncMethod::install::<Self>(py, &[("__aenter__", Some(enter)), ("__aexit__", Some(exit))])
+    }
+
+    /// The beginning of `__aexit__`.
+    ///
+    /// Ctrl-C waits from here on: the interpreter looks for signals between the call and the `await`,
+    /// and an exception there would leave the nursery open.
+    fn end(manager: &Bound<'_, Self>, incoming: Option<Py<PyBaseException>>) -> NewAwaitable {
+        let py = manager.py();
+        if let Some(nursery) = manager.get().nursery.get(py) {
+            nursery.into_bound(py).get().leaving.set(py, true);
+        }
+        let leaf = Exit { manager: manager.clone().unbind(), incoming, waited: false };
+        Awaitable::new("NurseryManager.__aexit__", leaf)
     }
 }
 
@@ -43,25 +61,18 @@ impl NurseryManager {
         Self { strict_exception_groups, nursery: LoopCell::new(None) }
     }
 
-    fn __aenter__(slf: Py<Self>) -> NewAwaitable {
-        Awaitable::new("NurseryManager.__aenter__", Enter { manager: slf })
+    fn __aenter__(slf: &Bound<'_, Self>) -> NewAwaitable {
+        Awaitable::new("NurseryManager.__aenter__", Enter { manager: slf.clone().unbind() })
     }
 
-    /// Ctrl-C waits from this call on: the interpreter looks for signals between the call and the
-    /// `await`, and an exception there would leave the nursery open.
     fn __aexit__(
-        slf: Py<Self>,
-        py: Python<'_>,
+        slf: &Bound<'_, Self>,
         etype: Option<&Bound<'_, PyAny>>,
         exc: Option<Py<PyBaseException>>,
         tb: Option<&Bound<'_, PyAny>>,
     ) -> NewAwaitable {
         let _ = (etype, tb);
-        if let Some(nursery) = slf.get().nursery.get(py) {
-            nursery.get().leaving.set(py, true);
-        }
-        let leaf = Exit { manager: slf, incoming: exc, waited: false };
-        Awaitable::new("NurseryManager.__aexit__", leaf)
+        Self::end(slf, exc)
     }
 
     fn __enter__(&self) -> PyResult<()> {
@@ -97,6 +108,15 @@ impl NurseryManager {
     fn __clear__(&self) {
         self.release();
     }
+}
+
+/// The short cut to `__aexit__`.
+fn exit<'py>(manager: &Bound<'py, PyAny>, given: &[Borrowed<'_, 'py, PyAny>]) -> Answer<'py> {
+    let [_, error, _] = given else { return None };
+    let error = if error.is_none() { None } else { Some(error.cast().ok()?.to_owned().unbind()) };
+    ignoring::<3, NurseryManager, _>(manager, given, |manager| {
+        Ok(NurseryManager::end(manager, error))
+    })
 }
 
 /// Open a nursery: a block that does not end before all the tasks started in it have ended.

@@ -22,6 +22,7 @@ use pyo3::{PyTraverseError, PyVisit};
 
 use crate::cancel::CancelScope;
 use crate::core::current;
+use crate::interop::async_method::AsyncMethod;
 use crate::interop::cell::{LoopCell, LoopValue};
 use crate::interop::errors::no_public_constructor;
 use crate::interop::gc::{gc_fields, Trace};
@@ -209,8 +210,9 @@ pub fn set_nursery_metaclass(metaclass: &Bound<'_, PyType>) -> PyResult<()> {
 
 impl Nursery {
     /// Prepares the class. Call before the first nursery is made.
-    pub fn prepare(py: Python<'_>) {
+    pub fn prepare(py: Python<'_>) -> PyResult<()> {
         pool::install::<Self>(py);
+        AsyncMethod::install::<Self>(py, &[("start", None)])
     }
 
     fn tasks(&self, py: Python<'_>) -> Vec<Py<Task>> {

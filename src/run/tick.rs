@@ -6,8 +6,10 @@
 //!
 //! While tasks are runnable the poll is only a look at what is ready, and costs more than a whole
 //! step. It is then done once per [`STEPS_PER_POLL`] steps or [`POLL_INTERVAL`], whichever comes
-//! first, unless an instrument watches. Under a clock that the program supplies every tick looks: there
-//! time stands still, and the order of events is all that tests can observe.
+//! first, unless an instrument watches. Reading the clock has its price, too, so it is not read after
+//! every step, but often enough in view of how long steps have taken. Under a clock that the program
+//! supplies every tick looks: there time stands still, and the order of events is all that tests can
+//! observe.
 
 use std::time::{Duration, Instant};
 
@@ -27,10 +29,13 @@ use crate::wake::wake_entry_task;
 /// The longest sleep of the poller, in seconds: a day.
 const MAX_TIMEOUT: f64 = 86400.0;
 /// How many steps may pass between two looks at the poller.
-const STEPS_PER_POLL: usize = 16;
-/// How much time may pass between two looks at the poller; the clock is read every few steps.
+const STEPS_PER_POLL: usize = 64;
+/// How much time may pass between two looks at the poller, as far as the clock is read.
 const POLL_INTERVAL: Duration = Duration::from_micros(500);
-const STEPS_PER_CLOCK_READ: usize = 4;
+/// After how many steps the clock is read first.
+const STEPS_BEFORE_CLOCK_READ: usize = 4;
+/// How much time may pass between two looks at the clock if steps go on as they did.
+const CLOCK_INTERVAL: Duration = Duration::from_micros(60);
 
 /// What to do if nothing happens during the poll.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,7 +63,7 @@ impl Ticker {
             on_calm: OnCalm::Nothing,
             timeout: 0.0,
             steps_since_poll: 0,
-            next_clock_read: STEPS_PER_CLOCK_READ,
+            next_clock_read: STEPS_BEFORE_CLOCK_READ,
             skipped: false,
             last_poll: Instant::now(),
             coins: Coins::default(),
@@ -101,9 +106,6 @@ impl Ticker {
     pub fn poll(&mut self, runner: &Runner, py: Python<'_>) -> PyResult<bool> {
         self.skipped = false;
         if self.timeout <= 0.0 && !self.poll_is_due(runner, py) {
-            if self.steps_since_poll >= self.next_clock_read {
-                self.next_clock_read = self.steps_since_poll + STEPS_PER_CLOCK_READ;
-            }
             self.skipped = true;
             return Ok(false);
         }
@@ -112,7 +114,7 @@ impl Ticker {
 
     fn poll_now(&mut self, runner: &Runner, py: Python<'_>) -> PyResult<bool> {
         self.steps_since_poll = 0;
-        self.next_clock_read = STEPS_PER_CLOCK_READ;
+        self.next_clock_read = STEPS_BEFORE_CLOCK_READ;
         let Some(mut set) = runner.poller.with(py, |poller| poller.as_mut()?.take_set()) else {
             return Ok(false);
         };
@@ -134,13 +136,26 @@ impl Ticker {
         found
     }
 
-    fn poll_is_due(&self, runner: &Runner, py: Python<'_>) -> bool {
+    fn poll_is_due(&mut self, runner: &Runner, py: Python<'_>) -> bool {
         self.steps_since_poll >= STEPS_PER_POLL
             || runner.instruments.get().watch_io(py)
             || runner.clock.is_custom()
             || runner.queue.with(py, |queue| queue.is_empty())
-            || (self.steps_since_poll >= self.next_clock_read
-                && self.last_poll.elapsed() >= POLL_INTERVAL)
+            || (self.steps_since_poll >= self.next_clock_read && self.interval_is_over())
+    }
+
+    /// Reads the clock, and plans when to do so again.
+    fn interval_is_over(&mut self) -> bool {
+        let elapsed = self.last_poll.elapsed();
+        let pace = CLOCK_INTERVAL.as_secs_f64() / elapsed.as_secs_f64();
+        #[allow(
+            clippy::cast_precision_loss,
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss
+        )]
+        let steps = (self.steps_since_poll as f64 * pace) as usize;
+        self.next_clock_read = self.steps_since_poll + steps.clamp(1, STEPS_PER_POLL);
+        elapsed >= POLL_INTERVAL
     }
 
     /// The second half of a tick; `found` says whether the poll had events.

@@ -9,6 +9,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PySet};
 use pyo3::{PyTraverseError, PyVisit};
 
+use super::holding::{leave, Holdable};
 use crate::core::current;
 use crate::interop::cell::{LoopCell, LoopValue};
 use crate::interop::errors::{bare, WouldBlock};
@@ -62,6 +63,16 @@ impl Place for CapacityLimiter {
     #[inline]
     fn waiters<'a>(limiter: &'a Bound<'_, Self>) -> &'a LoopCell<WaitQueue<Applicant>> {
         &limiter.get().applicants
+    }
+}
+
+impl Holdable for CapacityLimiter {
+    fn take(held: &Bound<'_, Self>) -> NewAwaitable {
+        Self::acquire(held)
+    }
+
+    fn give_back(held: &Bound<'_, Self>) -> PyResult<()> {
+        Self::release(held)
     }
 }
 
@@ -138,8 +149,8 @@ impl CapacityLimiter {
     ///
     /// Raises:
     ///     RuntimeError: if the task has a token already.
-    fn acquire(slf: Py<Self>) -> NewAwaitable {
-        let operation = Acquire { limiter: slf, borrower: None };
+    fn acquire(slf: &Bound<'_, Self>) -> NewAwaitable {
+        let operation = Acquire { limiter: slf.clone().unbind(), borrower: None };
         Awaitable::new("CapacityLimiter.acquire", Blocking::new(operation))
     }
 
@@ -184,7 +195,7 @@ impl CapacityLimiter {
         imports::capacity_limiter_statistics(py)?.call1(fields)
     }
 
-    fn __aenter__(slf: Py<Self>) -> NewAwaitable {
+    fn __aenter__(slf: &Bound<'_, Self>) -> NewAwaitable {
         Self::acquire(slf)
     }
 
@@ -195,8 +206,7 @@ impl CapacityLimiter {
         traceback: &Bound<'_, PyAny>,
     ) -> PyResult<Py<Awaitable>> {
         let _ = (exc_type, exc_value, traceback);
-        Self::release(slf)?;
-        Awaitable::done(slf.py())
+        leave(slf)
     }
 
     /// A new dictionary: for every task that waits, on whose behalf.

@@ -9,6 +9,7 @@ use pyo3::exceptions::{PyRuntimeError, PyTypeError};
 use pyo3::prelude::*;
 use pyo3::{PyTraverseError, PyVisit};
 
+use super::holding::{leave, Holdable};
 use super::lock::{Lock, LockImpl};
 use crate::core::current;
 use crate::interop::cell::LoopCell;
@@ -47,6 +48,16 @@ impl Place for Condition {
     }
 }
 
+impl Holdable for Condition {
+    fn take(held: &Bound<'_, Self>) -> NewAwaitable {
+        Self::acquire(held)
+    }
+
+    fn give_back(held: &Bound<'_, Self>) -> PyResult<()> {
+        Self::release(held)
+    }
+}
+
 #[pymethods]
 impl Condition {
     #[new]
@@ -74,13 +85,13 @@ impl Condition {
     }
 
     /// Take the lock, waiting for it if needed; see :meth:`Lock.acquire`.
-    fn acquire(&self, py: Python<'_>) -> NewAwaitable {
-        LockImpl::acquire(self.lock.clone_ref(py))
+    fn acquire(slf: &Bound<'_, Self>) -> NewAwaitable {
+        LockImpl::acquire(slf.get().lock.bind(slf.py()))
     }
 
     /// Release the lock; see :meth:`Lock.release`.
-    fn release(&self, py: Python<'_>) -> PyResult<()> {
-        LockImpl::release(self.lock.bind(py))
+    fn release(slf: &Bound<'_, Self>) -> PyResult<()> {
+        LockImpl::release(slf.get().lock.bind(slf.py()))
     }
 
     /// Let go of the lock, sleep until notified, and take the lock again.
@@ -90,8 +101,9 @@ impl Condition {
     ///
     /// Raises:
     ///     RuntimeError: if this task does not have the lock.
-    fn wait(slf: Py<Self>) -> NewAwaitable {
-        Awaitable::new("Condition.wait", Wait { condition: slf, stage: Stage::Holding })
+    fn wait(slf: &Bound<'_, Self>) -> NewAwaitable {
+        let leaf = Wait { condition: slf.clone().unbind(), stage: Stage::Holding };
+        Awaitable::new("Condition.wait", leaf)
     }
 
     /// Let tasks that wait go on as soon as they can have the lock, longest waiting first.
@@ -127,8 +139,8 @@ impl Condition {
         imports::condition_statistics(py)?.call1((waiting, self.lock.get().statistics(py)?))
     }
 
-    fn __aenter__(&self, py: Python<'_>) -> NewAwaitable {
-        LockImpl::acquire(self.lock.clone_ref(py))
+    fn __aenter__(slf: &Bound<'_, Self>) -> NewAwaitable {
+        Self::acquire(slf)
     }
 
     fn __aexit__(
@@ -138,8 +150,7 @@ impl Condition {
         traceback: &Bound<'_, PyAny>,
     ) -> PyResult<Py<Awaitable>> {
         let _ = (exc_type, exc_value, traceback);
-        slf.get().release(slf.py())?;
-        Awaitable::done(slf.py())
+        leave(slf)
     }
 
     #[getter]

@@ -5,10 +5,12 @@ use pyo3::prelude::*;
 use pyo3::{PyTraverseError, PyVisit};
 
 use crate::core::current;
+use crate::interop::async_method::{ignoring, AsyncMethod, Direct};
 use crate::interop::cell::{LoopCell, LoopValue};
 use crate::interop::gc::{gc_fields, Trace};
 use crate::interop::imports;
 use crate::interop::pool::{self, pooled};
+use crate::interop::slots::{self, Constructible};
 use crate::kernel::WaitQueue;
 use crate::task::{receive, Task};
 use crate::trap::{
@@ -45,8 +47,7 @@ impl Place for Event {
 impl Event {
     #[new]
     fn new(py: Python<'_>) -> PyResult<Bound<'_, Self>> {
-        let waiters = LoopCell::new(WaitQueue::default());
-        pool::make(py, Self { flag: LoopValue::new(false), waiters })
+        Self::construct(py)
     }
 
     /// Has the event happened?
@@ -62,8 +63,8 @@ impl Event {
     }
 
     /// Wait until the event has happened. A checkpoint, also if it has happened already.
-    fn wait(slf: Py<Self>) -> NewAwaitable {
-        Awaitable::new("Event.wait", Wait::New(slf))
+    fn wait(slf: &Bound<'_, Self>) -> NewAwaitable {
+        Awaitable::new("Event.wait", Wait::New(slf.clone().unbind()))
     }
 
     /// How many tasks wait, as an object with the attribute ``tasks_waiting``.
@@ -87,10 +88,22 @@ impl Event {
     }
 }
 
+impl Constructible for Event {
+    #[inline]
+    fn construct(py: Python<'_>) -> PyResult<Bound<'_, Self>> {
+        let waiters = LoopCell::new(WaitQueue::default());
+        pool::make(py, Self { flag: LoopValue::new(false), waiters })
+    }
+}
+
 impl Event {
     /// Prepares the class. Call before the first event is made.
-    pub fn prepare(py: Python<'_>) {
+    pub fn prepare(py: Python<'_>) -> PyResult<()> {
         pool::install::<Self>(py);
+        slots::install_constructor::<Self>(py);
+        let wait: Direct =
+            |event, given| ignoring::<0, Self, _>(event, given, |e| Ok(Self::wait(e)));
+        AsyncMethod::install::<Self>(py, &[("wait", Some(wait))])
     }
 }
 
@@ -106,19 +119,19 @@ enum Wait {
 impl Leaf for Wait {
     #[inline]
     fn poll(&mut self, py: Python<'_>, turn: u32) -> PyResult<Poll> {
-        match self {
-            Self::New(event) if event.get().flag.get(py) => {
-                *self = Self::GivesWay;
-                poll_checkpoint(py, turn)
-            }
+        match std::mem::replace(self, Self::GivesWay) {
             Self::New(event) => {
+                let event = event.into_bound(py);
+                if event.get().flag.get(py) {
+                    return poll_checkpoint(py, turn);
+                }
                 let task = current::task(py)?;
-                join(event.bind(py), &task, task.clone().unbind());
+                join(&event, &task, task.clone().unbind());
                 *self = Self::Asleep(task.unbind());
                 Ok(Poll::Trap(Request::Park))
             }
             Self::GivesWay => poll_checkpoint(py, turn),
-            Self::Asleep(task) => receive(task.bind(py)).map(|_| Poll::Ready),
+            Self::Asleep(task) => receive(&task.into_bound(py)).map(|_| Poll::Ready),
         }
     }
 

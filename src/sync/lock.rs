@@ -11,6 +11,7 @@ use pyo3::prelude::*;
 use pyo3::{PyTraverseError, PyVisit};
 
 use super::breakers::{add_breaker, not_registered, remove_breaker};
+use super::holding::{leave, Holdable};
 use super::parking_lot::ParkingLot;
 use crate::core::current;
 use crate::interop::cell::LoopCell;
@@ -54,8 +55,8 @@ impl LockImpl {
     /// Raises:
     ///     BrokenResourceError: if the owner ends without releasing the lock.
     ///     RuntimeError: if this task has it already.
-    pub fn acquire(slf: Py<Self>) -> NewAwaitable {
-        Awaitable::new("Lock.acquire", Blocking::new(Acquire { lock: slf }))
+    pub fn acquire(slf: &Bound<'_, Self>) -> NewAwaitable {
+        Awaitable::new("Lock.acquire", Blocking::new(Acquire { lock: slf.clone().unbind() }))
     }
 
     /// Give the lock to the task that has waited longest, or free it.
@@ -74,8 +75,8 @@ impl LockImpl {
         imports::lock_statistics(py)?.call1(fields)
     }
 
-    fn __aenter__(slf: Py<Self>) -> NewAwaitable {
-        Awaitable::new("Lock.__aenter__", Blocking::new(Acquire { lock: slf }))
+    fn __aenter__(slf: &Bound<'_, Self>) -> NewAwaitable {
+        Self::acquire(slf)
     }
 
     fn __aexit__(
@@ -85,8 +86,7 @@ impl LockImpl {
         traceback: &Bound<'_, PyAny>,
     ) -> PyResult<Py<Awaitable>> {
         let _ = (exc_type, exc_value, traceback);
-        Self::release(slf)?;
-        Awaitable::done(slf.py())
+        leave(slf)
     }
 
     #[getter]
@@ -117,6 +117,16 @@ impl LockImpl {
 
     fn __clear__(&self) {
         Trace::release(self);
+    }
+}
+
+impl Holdable for LockImpl {
+    fn take(lock: &Bound<'_, Self>) -> NewAwaitable {
+        Self::acquire(lock)
+    }
+
+    fn give_back(lock: &Bound<'_, Self>) -> PyResult<()> {
+        Self::release(lock)
     }
 }
 

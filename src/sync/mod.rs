@@ -10,6 +10,7 @@
 //! | `parking_lot` | the bare queue, for users who build their own primitives |
 //! | `breakers` | lots that break when a task ends, for locks whose owner is gone |
 //! | `event` | a flag that goes up once |
+//! | `holding` | what is acquired and released has in common |
 //! | `lock` | mutual exclusion with an owner |
 //! | `condition` | waiting for a change of what a lock protects |
 //! | `semaphore` | a counter that may be taken down |
@@ -23,6 +24,7 @@ mod breakers;
 mod capacity;
 mod condition;
 mod event;
+mod holding;
 mod lock;
 mod parking_lot;
 mod semaphore;
@@ -32,9 +34,18 @@ use pyo3::prelude::*;
 
 pub use breakers::task_exited;
 
+use crate::interop::async_method::AsyncMethod;
+
 /// Adds the classes and functions to the module.
 pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
-    event::Event::prepare(module.py());
+    let py = module.py();
+    event::Event::prepare(py)?;
+    holding::prepare::<lock::LockImpl>(py, &[])?;
+    holding::prepare::<semaphore::Semaphore>(py, &[])?;
+    holding::prepare::<capacity::CapacityLimiter>(py, &[("acquire_on_behalf_of", None)])?;
+    holding::prepare::<condition::Condition>(py, &[("wait", None)])?;
+    AsyncMethod::install::<parking_lot::ParkingLot>(py, &[("park", None)])?;
+    AsyncMethod::install::<unbounded_queue::UnboundedQueue>(py, &[("get_batch", None)])?;
     module.add_class::<capacity::CapacityLimiter>()?;
     module.add_class::<condition::Condition>()?;
     module.add_class::<event::Event>()?;

@@ -59,8 +59,8 @@ impl ParkingLot {
     ///
     /// Raises:
     ///     BrokenResourceError: if the lot is broken, now or while the task sleeps.
-    fn park(slf: Py<Self>) -> NewAwaitable {
-        Awaitable::new("ParkingLot.park", Park { lot: slf })
+    fn park(slf: &Bound<'_, Self>) -> NewAwaitable {
+        Awaitable::new("ParkingLot.park", Park { lot: slf.clone().unbind() })
     }
 
     /// Wake the tasks that have slept longest.

@@ -7,6 +7,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyInt;
 use pyo3::{PyTraverseError, PyVisit};
 
+use super::holding::{leave, Holdable};
 use crate::interop::cell::{LoopCell, LoopValue};
 use crate::interop::errors::{bare, WouldBlock};
 use crate::interop::gc::{gc_fields, Trace};
@@ -42,6 +43,16 @@ impl Place for Semaphore {
     #[inline]
     fn waiters<'a>(semaphore: &'a Bound<'_, Self>) -> &'a LoopCell<WaitQueue<Py<Task>>> {
         &semaphore.get().waiters
+    }
+}
+
+impl Holdable for Semaphore {
+    fn take(held: &Bound<'_, Self>) -> NewAwaitable {
+        Self::acquire(held)
+    }
+
+    fn give_back(held: &Bound<'_, Self>) -> PyResult<()> {
+        Self::release(held)
     }
 }
 
@@ -101,8 +112,9 @@ impl Semaphore {
     }
 
     /// Take the counter down by one, waiting while it is zero. A checkpoint.
-    fn acquire(slf: Py<Self>) -> NewAwaitable {
-        Awaitable::new("Semaphore.acquire", Blocking::new(Acquire { semaphore: slf }))
+    fn acquire(slf: &Bound<'_, Self>) -> NewAwaitable {
+        let operation = Acquire { semaphore: slf.clone().unbind() };
+        Awaitable::new("Semaphore.acquire", Blocking::new(operation))
     }
 
     /// Put the counter up by one, or let the task that has waited longest go on.
@@ -130,8 +142,8 @@ impl Semaphore {
         imports::parking_lot_statistics(py)?.call1((waiting,))
     }
 
-    fn __aenter__(slf: Py<Self>) -> NewAwaitable {
-        Awaitable::new("Semaphore.__aenter__", Blocking::new(Acquire { semaphore: slf }))
+    fn __aenter__(slf: &Bound<'_, Self>) -> NewAwaitable {
+        Self::acquire(slf)
     }
 
     fn __aexit__(
@@ -141,8 +153,7 @@ impl Semaphore {
         traceback: &Bound<'_, PyAny>,
     ) -> PyResult<Py<Awaitable>> {
         let _ = (exc_type, exc_value, traceback);
-        Self::release(slf)?;
-        Awaitable::done(slf.py())
+        leave(slf)
     }
 
     fn __repr__(slf: &Bound<'_, Self>) -> String {

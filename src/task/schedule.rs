@@ -10,6 +10,7 @@ use pyo3::{PyTraverseError, PyVisit};
 use super::Task;
 use crate::core::instruments::Hook;
 use crate::core::Reason;
+use crate::interop::cell::discard;
 use crate::interop::errors::raised_here;
 use crate::interop::gc::Trace;
 use crate::interop::imports;
@@ -121,9 +122,11 @@ pub fn reschedule(task: &Bound<'_, Task>, resume: Resume) -> PyResult<()> {
     let plan = this.plan.take(py);
     let inbox = this.inbox.replace(py, resume);
     let data = this.sleep_data.take(py);
-    enqueue(task)?;
-    drop((plan, inbox, data));
-    Ok(())
+    let queued = enqueue(task);
+    discard(py, plan.and_then(|plan| plan.place));
+    discard(py, data);
+    drop(inbox);
+    queued
 }
 
 /// Puts a task that is marked as scheduled into the run queue and tells who wants to know.

@@ -12,6 +12,8 @@ use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::PyType;
 use pyo3::{intern, PyTraverseError, PyVisit};
+use smallbox::space::S4;
+use smallbox::{smallbox, SmallBox};
 
 use super::{Request, Trap};
 use crate::interop::cell::{LoopCell, LoopValue};
@@ -62,7 +64,7 @@ const IDLE: Phase = Phase::MAX - 2;
 /// The coroutine object around a leaf.
 #[pyclass(frozen, weakref, module = "trio", name = "coroutine")]
 pub struct Awaitable {
-    leaf: LoopCell<Option<Box<dyn Leaf>>>,
+    leaf: LoopCell<Option<SmallBox<dyn Leaf, S4>>>,
     phase: LoopValue<Phase>,
     name: &'static str,
 }
@@ -72,7 +74,8 @@ impl Awaitable {
     #[inline]
     #[allow(clippy::new_ret_no_self, reason = "Python objects are made where they are handed over")]
     pub fn new(name: &'static str, leaf: impl Leaf + 'static) -> NewAwaitable {
-        let leaf = LoopCell::new(Some(Box::new(leaf) as Box<dyn Leaf>));
+        let leaf: SmallBox<dyn Leaf, S4> = smallbox!(leaf);
+        let leaf = LoopCell::new(Some(leaf));
         let awaitable = Self { leaf, phase: LoopValue::new(0), name };
         NewAwaitable { awaitable, is_plain: false }
     }
@@ -101,8 +104,8 @@ impl Awaitable {
 
     /// Has the leaf been dropped already?
     #[inline]
-    fn is_over(&mut self) -> bool {
-        *self.phase.get_mut() == DONE
+    fn is_over(&mut self, py: Python<'_>) -> bool {
+        self.phase.get(py) == DONE
     }
 
     /// Polls the leaf, or throws `error` into it.
