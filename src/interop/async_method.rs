@@ -11,6 +11,7 @@ use std::ffi::c_ulong;
 
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyString, PyTuple, PyType};
 use pyo3::{ffi, intern, Borrowed, IntoPyObjectExt, PyClass, PyTraverseError, PyTypeInfo, PyVisit};
 
@@ -86,6 +87,12 @@ impl AsyncMethod {
         self.descriptor.bind(py).getattr(intern!(py, "__doc__"))
     }
 
+    #[getter]
+    fn _module<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        let class = self.descriptor.bind(py).getattr(intern!(py, "__objclass__"))?;
+        class.getattr(intern!(py, "__module__"))
+    }
+
     fn __getattr__<'py>(&self, name: &Bound<'py, PyString>) -> PyResult<Bound<'py, PyAny>> {
         self.descriptor.bind(name.py()).getattr(name)
     }
@@ -132,6 +139,9 @@ impl AsyncMethod {
 
     fn replace(class: &Bound<'_, PyType>, name: &str, direct: Option<Direct>) -> PyResult<()> {
         let descriptor = class.getattr(name)?;
+        if descriptor.is_exact_instance_of::<Self>() {
+            return Ok(()); // the module is made once more
+        }
         // SAFETY: the argument is alive.
         let target = unsafe { ffi::PyVectorcall_Function(descriptor.as_ptr()) }
             .ok_or_else(|| PyTypeError::new_err("only native methods can be wrapped"))?;
@@ -150,8 +160,14 @@ impl AsyncMethod {
     }
 }
 
-/// Teaches the interpreter how methods are bound and called. Call before the first one is made.
+/// Teaches the interpreter how methods are bound and called. Call before the first one is made; calling
+/// it again, for another module object, does nothing.
 pub fn prepare(py: Python<'_>) -> PyResult<()> {
+    static PREPARED: PyOnceLock<()> = PyOnceLock::new();
+    PREPARED.get_or_try_init(py, || prepare_classes(py)).copied()
+}
+
+fn prepare_classes(py: Python<'_>) -> PyResult<()> {
     pool::install::<BoundAsyncMethod>(py);
     let sample = BoundAsyncMethod { vectorcall: call_bound, method: None, instance: None };
     let sample = Bound::new(py, sample)?;
@@ -170,14 +186,16 @@ pub fn prepare(py: Python<'_>) -> PyResult<()> {
     make_callable(&sample, &sample.get().vectorcall, flags)
 }
 
-/// Has the objects of `sample`'s class called through a field, and documented each by itself.
+/// Has the objects of `sample`'s class called through a field, and each say for itself what it is.
 fn make_callable<T: PyClass>(
     sample: &Bound<'_, T>,
     field: &ffi::vectorcallfunc,
     flags: c_ulong,
 ) -> PyResult<()> {
     let class = sample.as_any().get_type();
-    class.setattr("__doc__", class.getattr("_doc")?)?;
+    for (name, getter) in [("__doc__", "_doc"), ("__module__", "_module")] {
+        class.setattr(name, class.getattr(getter)?)?;
+    }
     let offset = (&raw const *field) as isize - sample.as_ptr() as isize;
     let class = class.as_type_ptr();
     // SAFETY: nobody else uses the class yet. Every object of it holds a function pointer at this
@@ -291,6 +309,11 @@ impl BoundAsyncMethod {
     #[getter]
     fn _doc<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         self.method(py)?.getattr(intern!(py, "__doc__"))
+    }
+
+    #[getter]
+    fn _module<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        self.method(py)?.getattr(intern!(py, "__module__"))
     }
 
     fn __getattr__<'py>(&self, name: &Bound<'py, PyString>) -> PyResult<Bound<'py, PyAny>> {
