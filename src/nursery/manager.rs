@@ -141,7 +141,7 @@ pub fn open_nursery<'py>(
         Some(given) => {
             let strict = given.is_truthy()?;
             if !strict {
-                imports::warn_loose_groups(py)?.call1((intern!(py, "open_nursery"), 1))?;
+                imports::warn_loose_groups(py)?.call1((intern!(py, "open_nursery("), 2))?;
             }
             strict
         }

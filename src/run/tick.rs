@@ -223,7 +223,7 @@ impl Ticker {
     }
 
     /// Puts a batch into the order in which it runs, the first task last: by chance forwards or
-    /// backwards, or shuffled by the seeded generator where a deterministic schedule is asked for.
+    /// backwards, or as the seeded generator shuffles it where a deterministic schedule is asked for.
     fn reversed_order(
         &mut self,
         run: &Runner,
@@ -240,7 +240,6 @@ impl Ticker {
             let order = PyList::new(py, batch)?;
             generator(namespace)?.call_method1(intern!(py, "shuffle"), (&order,))?;
             batch = order.extract()?;
-            batch.reverse();
         } else if self.coins.toss(namespace)? {
             batch.reverse();
         }

@@ -140,7 +140,7 @@ def warn_loose_groups(what: str, stacklevel: int) -> None:
     from .._deprecate import warn_deprecated
 
     warn_deprecated(
-        f"{what}(strict_exception_groups=False)",
+        f"{what}strict_exception_groups=False)",
         version="0.25.0",
         issue=2929,
         instead="the default value of True and rewrite exception handlers to handle ExceptionGroups. See"

@@ -141,7 +141,6 @@ async def _init(runner: Runner, async_fn: Callable[..., Awaitable[object]], args
     """The root task."""
     async with open_nursery() as entry_nursery:
         context = runner.system_context
-        spawn_in_nursery(entry_nursery, work_off_calls, (), "<TrioToken.run_sync_soon task>", True, context.copy())
         async with open_nursery() as system_nursery:
             runner.system_nursery = system_nursery
             async with open_nursery() as main_nursery:
@@ -150,6 +149,8 @@ async def _init(runner: Runner, async_fn: Callable[..., Awaitable[object]], args
                 except BaseException as exc:
                     # There is nothing to run; what was wrong with the call is the run's result.
                     runner._main_error = exc
+                # After the main task: a deterministic schedule goes by the order in which tasks are made.
+                spawn_in_nursery(entry_nursery, work_off_calls, (), "<TrioToken.run_sync_soon task>", True, context.copy())
             system_nursery.cancel_scope._cancel_for_shutdown("main task done, shutting down system tasks")
         await runner.asyncgens.finalize_remaining()
         entry_nursery.cancel_scope._cancel_for_shutdown("main task done, shutting down entry queue")
@@ -209,7 +210,7 @@ def run(
     """
     __tracebackhide__ = True
     if strict_exception_groups is not None and not strict_exception_groups:
-        warn_loose_groups("trio.run", 3)
+        warn_loose_groups("trio.run(..., ", 3)
     live = _begin(clock, instruments, restrict_keyboard_interrupt_to_checkpoints, strict_exception_groups, False)
     import sniffio
 
@@ -256,7 +257,7 @@ def start_guest_run(
     See 'Using "guest mode" to run Trio on top of other event loops' in the reference of ``trio.lowlevel``.
     """
     if strict_exception_groups is not None and not strict_exception_groups:
-        warn_loose_groups("trio.start_guest_run", 3)
+        warn_loose_groups("trio.start_guest_run(..., ", 3)
     live = _begin(clock, instruments, restrict_keyboard_interrupt_to_checkpoints, strict_exception_groups, True)
     schedule = run_sync_soon_not_threadsafe
     if schedule is None:
