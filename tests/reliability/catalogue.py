@@ -23,7 +23,37 @@ STUDIES = (
     Entry(
         "interrupts",
         "Ctrl-C at every instant",
-        "The kernel sends SIGINT at a random instant to a program that is busy with nurseries, timeouts, channels, locks, sockets "
-        "and threads. One KeyboardInterrupt has to come out, every task has to have ended, and nothing may stay behind.",
+        "The kernel sends SIGINT at a random instant to a program that is busy with nurseries, timeouts, channels, locks, "
+        "sockets and threads. One KeyboardInterrupt has to come out, every task has to have ended, and nothing may stay behind.",
+    ),
+    Entry(
+        "cycles",
+        "reference cycles that die",
+        "Each kind of object is made part of a reference cycle, very often, and dropped. None of them may survive a collection.",
+    ),
+    Entry(
+        "steady",
+        "steady loops",
+        "Each loop does the same thing over and over, in a process that has warmed up. Between its middle and its end, memory and the "
+        "number of objects, descriptors and threads must not grow.",
+    ),
+    Entry(
+        "calls",
+        "calls from many threads and signals at once",
+        "Threads and a signal handler call into a run with `TrioToken.run_sync_soon`, while it is busy, as fast as they can. "
+        "Every call has to arrive, once, and in the order of its thread.",
+    ),
+    Entry(
+        "load",
+        "load",
+        "Very much at once, on loopback: connections, sleeping tasks, deadlines, slow readers, connections that come and go. "
+        "Nothing may be lost. Fairness is measured in genuine Trio, too, in the same run.",
+    ),
+    Entry(
+        "endings",
+        "ends of processes, and forks",
+        "Programs that end at an awkward moment, or fork: the interpreter shuts down while runs are alive in the main thread, in other "
+        "threads, or as guests; a child process is forked in the main thread, in a worker thread, outside of a run and inside. "
+        "Each has to end by itself, with the exit status that it asked for and without a word on stderr that is not expected.",
     ),
 )
