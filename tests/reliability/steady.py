@@ -12,6 +12,7 @@ import threading
 from typing import Any, Awaitable, Callable
 
 import trio
+import trio.testing
 
 from . import programs
 from .book import Book, collect, descriptors, resident, run
@@ -200,7 +201,9 @@ def observe(book: Book, name: str, perform: Callable[[int], Any], turns: int) ->
     grown = {what: after[what] - before[what] for what in after}
     flat = grown["objects"] <= OBJECTS_TO_SPARE and grown["descriptors"] <= 0 and grown["bytes"] <= BYTES_TO_SPARE
     book.check(name, flat and grown["threads"] <= 1, f"in {turns // 2} turns it grew by {grown}", cases=turns)
-    book.figure(f"{name}: {turns:,} turns, growth in the second half", f"{grown['bytes'] / 1024:,.0f} KiB, {grown['objects']} objects")
+    book.figure(
+        f"{name}: {turns:,} turns, growth in the second half", f"{grown['bytes'] / 1024:,.0f} KiB, {grown['objects']} objects"
+    )
 
 
 def study(book: Book) -> None:
