@@ -34,8 +34,8 @@ STUDIES = (
     Entry(
         "steady",
         "steady loops",
-        "Each loop does the same thing over and over, in a process that has warmed up. Between its middle and its end, memory and the "
-        "number of objects, descriptors and threads must not grow.",
+        "Each loop does the same thing over and over, in a process that has warmed up. Between its middle and its end, memory "
+        "and the number of objects, descriptors and threads must not grow.",
     ),
     Entry(
         "calls",
@@ -52,8 +52,8 @@ STUDIES = (
     Entry(
         "endings",
         "ends of processes, and forks",
-        "Programs that end at an awkward moment, or fork: the interpreter shuts down while runs are alive in the main thread, in other "
-        "threads, or as guests; a child process is forked in the main thread, in a worker thread, outside of a run and inside. "
-        "Each has to end by itself, with the exit status that it asked for and without a word on stderr that is not expected.",
+        "Programs that end at an awkward moment, or fork: the interpreter shuts down while runs are alive in the main thread, in "
+        "other threads, or as guests; a child process is forked in the main thread, in a worker thread, outside of a run and "
+        "inside. Each has to end by itself, with the exit status that it asked for and without a word on stderr that is not expected.",
     ),
 )
