@@ -15,8 +15,10 @@ import tempfile
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 RATE = 250  # samples per second
+FUNCTIONS = 15  # as many as are told by name
 STANDARD = "standard library"
 FRAME = re.compile(r"^.* \((?P<path>.*?)(?::\d+)?\)$")
 
@@ -66,11 +68,24 @@ def by_function(raw: str) -> dict[str, float]:
     return shares(counts)
 
 
-def sample(python: str, pid: int, seconds: int) -> str:
-    """Watch a process for so long, with the py-spy of an environment; returns its list of stacks with counts."""
+class Profile(NamedTuple):
+    """Shares of the time."""
+
+    packages: dict[str, float]
+    functions: dict[str, float]  # only those that take most
+
+
+def profile(raw: str) -> Profile:
+    """What py-spy's output says."""
+    functions = list(by_function(raw).items())[:FUNCTIONS]
+    return Profile(by_package(raw), dict(functions))
+
+
+def sample(python: str, pid: int, seconds: int) -> Profile:
+    """Watch a process for so long, with the py-spy of an environment."""
     program = Path(python).with_name("py-spy")
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "stacks"
         options = ["--format", "raw", "--rate", str(RATE), "--duration", str(seconds), "--output", str(file)]
         subprocess.run([str(program), "record", *options, "--pid", str(pid)], check=True, capture_output=True)
-        return file.read_text(encoding="utf-8")
+        return profile(file.read_text(encoding="utf-8"))

@@ -105,6 +105,7 @@ def test_samples_add_up() -> None:
     raw = "a (trio/x.py:1) 30\na (trio/x.py:1);b (h11/y.py:2) 10\n"
     assert sampling.by_package(raw) == {"trio": 0.75, "h11": 0.25}
     assert sampling.by_function(raw) == {"a (trio/x.py)": 0.75, "b (h11/y.py)": 0.25}
+    assert sampling.profile(raw).functions == sampling.by_function(raw)
 
 
 def test_rounds_of_http_are_summed_up_by_medians() -> None:
@@ -112,6 +113,6 @@ def test_rounds_of_http_are_summed_up_by_medians() -> None:
         http_report.Measured(Load(rate=rate, p50=rate, p90=2 * rate, p99=3 * rate, errors=1), cpu=rate / 1000, seconds=2)
         for rate in (100.0, 300.0, 200.0)
     ]
-    side = http_report.summary(rounds, {"now": 1, "peak": 2}, {"trio": 1.0})
+    side = http_report.summary(rounds, {"now": 1, "peak": 2}, sampling.Profile({"trio": 1.0}, {}))
     assert (side.rate, side.p90, side.errors, side.peak) == (200, 400, 3, 2)
     assert side.cpu == pytest.approx(500)  # microseconds: a thousandth of a second per unit of rate, two seconds long

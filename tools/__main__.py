@@ -16,6 +16,12 @@ from .pythons import SUPPORTED, Python, available, choose
 from .reliability import run_studies
 from .steps import Count, Report, count_cargo, count_compat
 
+MEASUREMENTS = (
+    ("benchmarks", ["--readme", "--docs"]),
+    ("benchmarks.http", ["--docs"]),
+    ("benchmarks.http.program", ["--docs"]),
+)
+
 
 def setup(options: argparse.Namespace) -> int:
     """Make an environment with the project's wheel in it and say where it is."""
@@ -80,6 +86,15 @@ def bench_http(options: argparse.Namespace) -> int:
 def profile_example(options: argparse.Namespace) -> int:
     """Where processor time and memory of an example go under load, on ours and genuine Trio; needs wrk."""
     return compare("benchmarks.http.program", options)
+
+
+def measure(options: argparse.Namespace) -> int:
+    """Take every measurement that README.md and the documentation show; takes a quarter of an hour, needs wrk."""
+    status = 0
+    for module, arguments in MEASUREMENTS:
+        options.arguments = arguments
+        status |= compare(module, options)
+    return status
 
 
 def docs(options: argparse.Namespace) -> int:
@@ -168,7 +183,7 @@ def command_line() -> argparse.ArgumentParser:
     """The commands and their options."""
     parser = argparse.ArgumentParser(prog="python -m tools", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
-    for command in (setup, test, compat, bench, bench_http, profile_example, docs, reliability, lint, ci):
+    for command in (setup, test, compat, bench, bench_http, profile_example, measure, docs, reliability, lint, ci):
         text = command.__doc__ or ""
         sub = commands.add_parser(command.__name__.replace("_", "-"), help=text.rstrip("."), description=text)
         sub.set_defaults(run=command, arguments=[])

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ..report import describe
 from ..rounds import PROJECT
-from ..sampling import by_package, sample
+from ..sampling import sample
 from . import report
 from .load import find_wrk, load, under_load
 from .serving import WORKERS, Server, free_port, hypercorn, running
@@ -40,12 +40,6 @@ def measure(server: Server, seconds: int) -> report.Measured:
     return report.Measured(found, server.cpu() - begin, seconds)
 
 
-def packages(python: str, server: Server) -> dict[str, float]:
-    """Where the time goes under load."""
-    with under_load(server.url, CONNECTIONS, SAMPLING + 2):
-        return by_package(sample(python, server.process.pid, SAMPLING))
-
-
 def main() -> int:
     """Run the command; the exit status is 1 if there were wrong answers."""
     options = options_from_command_line()
@@ -67,7 +61,9 @@ def main() -> int:
         print(report.HEADING)
         for side, server in servers.items():
             memory = server.memory()
-            sides[side] = report.summary(rounds[side], memory, packages(pythons[side], server))
+            with under_load(server.url, CONNECTIONS, SAMPLING + 2):
+                profile = sample(pythons[side], server.process.pid, SAMPLING)
+            sides[side] = report.summary(rounds[side], memory, profile)
             print(sides[side].line(side, sides.get("ours")), flush=True)
             print("   ", ", ".join(f"{name} {share:.0%}" for name, share in sides[side].packages.items() if share >= 0.01))
     found, python = versions(options.ours, options.genuine)

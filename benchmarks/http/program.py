@@ -23,7 +23,7 @@ from typing import Any
 
 from ..report import describe
 from ..rounds import PROJECT
-from ..sampling import by_function, by_package, sample
+from ..sampling import sample
 from .load import find_wrk, load, under_load
 from .serving import Server, free_port, running
 from .versions import version_of, versions
@@ -33,7 +33,6 @@ DOCUMENTED = PROJECT / "docs" / "figures" / "program.json"
 CONNECTIONS = 32  # of the load
 WAITING = 500  # connections that ask once
 SAMPLING = 5  # seconds
-FUNCTIONS = 12  # as many as the documentation names
 ASK = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"
 
 
@@ -98,14 +97,6 @@ def day(server: Server) -> dict[str, Any]:
     return {"noted": noted, "phases": phases, "alone": alone, "per connection": (full - alone) / WAITING}
 
 
-def profile(server: Server, python: str) -> dict[str, Any]:
-    """Where the time goes under load."""
-    with under_load(server.url, CONNECTIONS, SAMPLING + 2):
-        raw = sample(python, server.process.pid, SAMPLING)
-    functions = list(by_function(raw).items())[:FUNCTIONS]
-    return {"packages": by_package(raw), "functions": dict(functions)}
-
-
 def measure(servers: dict[str, Server], rounds: int, seconds: int) -> dict[str, dict[str, float]]:
     """Requests per second and processor time per request in microseconds, medians of the rounds."""
     rates: dict[str, list[float]] = {side: [] for side in servers}
@@ -142,7 +133,9 @@ def main() -> int:
         days = {side: day(server) for side, server in servers.items()}
         sides: dict[str, dict[str, Any]] = measure(servers, options.rounds, options.seconds)  # type: ignore[assignment]
         for side, server in servers.items():
-            sides[side] |= {"memory": days[side], **profile(server, pythons[side])}
+            with under_load(server.url, CONNECTIONS, SAMPLING + 2):
+                profile = sample(pythons[side], server.process.pid, SAMPLING)
+            sides[side].update(profile._asdict(), memory=days[side])
             print(line(side, sides[side]), flush=True)
     found, python = versions(options.ours, options.genuine)
     setting = describe(found, python, options.rounds)

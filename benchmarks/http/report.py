@@ -7,6 +7,7 @@ from statistics import median, quantiles
 from typing import NamedTuple, Optional
 
 from ..report import Setting
+from ..sampling import Profile
 from .load import Load
 
 
@@ -32,6 +33,7 @@ class Side(NamedTuple):
     peak: int  # bytes at most
     errors: int
     packages: dict[str, float]  # each package's share of the time
+    functions: dict[str, float]  # and that of the functions that take most
 
     def line(self, name: str, ours: Optional[Side]) -> str:
         """The side as a line of text."""
@@ -45,7 +47,7 @@ class Side(NamedTuple):
 HEADING = f"{'side':8} {'requests':>11} {'':6} {'p50':>7} {'p90':>7} {'p99':>7}    CPU/req  peak memory"
 
 
-def summary(rounds: list[Measured], memory: dict[str, int], packages: dict[str, float]) -> Side:
+def summary(rounds: list[Measured], memory: dict[str, int], profile: Profile) -> Side:
     """The medians of the rounds of one side."""
     rates = [measured.load.rate for measured in rounds]
     low, _, high = quantiles(rates, n=4) if len(rates) > 1 else rates * 3
@@ -61,7 +63,8 @@ def summary(rounds: list[Measured], memory: dict[str, int], packages: dict[str, 
         memory=memory["now"],
         peak=memory["peak"],
         errors=sum(measured.load.errors for measured in rounds),
-        packages=packages,
+        packages=profile.packages,
+        functions=profile.functions,
     )
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -167,10 +168,10 @@ def program_table() -> str:
     return table(heading, rows) + "\n\n" + where + sentence("program")
 
 
-def program_functions() -> str:
-    """The functions that take most of the time of the example on ours."""
-    functions = figures("program")["sides"]["ours"]["functions"]
-    return table(["function", "share of samples"], [[f"`{name}`", f"{share:.1%}"] for name, share in functions.items()])
+def functions(name: str) -> str:
+    """The functions that take most of the time on ours."""
+    found = figures(name)["sides"]["ours"]["functions"]
+    return table(["function", "share of samples"], [[f"`{name}`", f"{share:.1%}"] for name, share in found.items()])
 
 
 CHARTS: dict[str, Callable[[], str]] = {
@@ -184,7 +185,8 @@ TABLES: dict[str, Callable[[], str]] = {
     "benchmarks": benchmark_table,
     "http": http_table,
     "program": program_table,
-    "program-functions": program_functions,
+    "http-functions": partial(functions, "http"),
+    "program-functions": partial(functions, "program"),
 }
 
 
