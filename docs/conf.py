@@ -2,7 +2,7 @@
 
 Prose is Markdown, the reference is reStructuredText because docstrings are.
 Small extensions of our own are in ``_ext``: ``names`` resolves what docstrings
-put between single backticks, ``native`` completes the signatures of what is native,
+put between single backticks, ``signatures`` leaves out those that nobody can use,
 ``figures`` draws charts from what was measured.
 
 The build needs no network: the names of the standard library and of a few
@@ -35,7 +35,7 @@ extensions = [
     "sphinx_copybutton",
     "figures",
     "names",
-    "native",
+    "signatures",
 ]
 
 nitpicky = True
