@@ -141,8 +141,10 @@ def check_rust(report: Report) -> None:
     report.step("cargo test", command, count_cargo, env)
     probe = subprocess.run(["cargo", "+nightly", "miri", "--version"], capture_output=True)
     if probe.returncode == 0:
-        command = ["cargo", "+nightly", "miri", "test", "--no-default-features", "kernel::"]
-        report.step("miri", command, count_cargo, env)
+        command = ["cargo", "+nightly", "miri", "test", "--no-default-features"]
+        report.step("miri", [*command, "--lib", "kernel::"], count_cargo, env)
+        few = {"PROPTEST_CASES": "4", "MIRIFLAGS": "-Zmiri-disable-isolation"}
+        report.step("miri, models", [*command, "--test", "models"], count_cargo, {**env, **few})
     else:
         report.add("miri: not on this machine", Count(skipped=1))
 

@@ -54,6 +54,12 @@ STUDIES = (
         "ends of processes, and forks",
         "Programs that end at an awkward moment, or fork: the interpreter shuts down while runs are alive in the main thread, in "
         "other threads, or as guests; a child process is forked in the main thread, in a worker thread, outside of a run and "
-        "inside. Each has to end by itself, with the exit status that it asked for and without a word on stderr that is not expected.",
+        "inside. Each has to end by itself, with the exit status that it asked for and without an unexpected word on stderr.",
+    ),
+    Entry(
+        "models",
+        "data structures and their models",
+        "proptest makes up sequences of operations on the data structures of the loop; each is compared, after every operation, "
+        "with a model that does the same in the most obvious way.",
     ),
 )
