@@ -7,6 +7,7 @@ found is set as code, without a warning; the explicit roles stay strict.
 
 from __future__ import annotations
 
+import sys
 from typing import Any, Optional
 
 from docutils import nodes
@@ -24,8 +25,13 @@ class NameRole(PyXRefRole):
         title, target = super().process_link(env, refnode, has_explicit_title, title, target)
         refnode["refdomain"] = "py"
         refnode["reftype"] = "obj"
-        refnode["refspecific"] = True
         refnode["may-be-missing"] = True
+        first, dot, _ = target.partition(".")
+        if not dot:
+            refnode["refspecific"] = True
+        elif first in sys.stdlib_module_names:
+            # `socket.socket` is the standard library's, also in the texts of `trio` and `trio.socket`.
+            refnode["py:module"] = refnode["py:class"] = None
         return title, target.removesuffix("()")
 
 

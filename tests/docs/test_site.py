@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import inspect
 import socket as stdlib_socket
 import types
 import zlib
@@ -45,6 +46,14 @@ def test_every_public_name_is_in_the_reference(site: Path, module: str) -> None:
     names = list(public_names(module))
     assert names
     assert [name for name in names if name not in inventory(site)] == []
+
+
+def test_functions_from_the_standard_library_are_listed(site: Path) -> None:
+    text = (site / "reference" / "sockets.html").read_text(encoding="utf-8")
+    module = importlib.import_module("trio.socket")
+    functions = [name for name in dir(module) if inspect.isbuiltin(getattr(module, name)) and not name.startswith("_")]
+    assert "htons" in functions
+    assert [name for name in functions if f">{name}<" not in text] == []
 
 
 class Page(HTMLParser):
