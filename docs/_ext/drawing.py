@@ -44,7 +44,7 @@ def legend(names: Iterable[tuple[str, str]], x: float, y: float) -> Iterable[str
     for name, kind in names:
         yield f'<rect x="{x:.1f}" y="{y - 9:.1f}" width="10" height="10" rx="2" class="{kind}"/>'
         yield text(x + 15, y, name, kind="small")
-        x += 32 + 6.6 * len(name)
+        x += 28 + 5.8 * len(name)
 
 
 def dots(rows: Sequence[tuple[str, Mapping[str, Optional[float]]]], series: Sequence[tuple[str, str]], description: str) -> str:
