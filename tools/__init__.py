@@ -10,7 +10,7 @@ everything it makes below ``.cache`` and ``target``:
 * ``steps`` runs commands and counts what they report;
 * ``site`` builds the documentation and tests it;
 * ``__main__`` puts these together: ``setup``, ``test``, ``compat``, ``bench``,
-  ``docs``, ``lint``, ``ci``.
+  ``docs``, ``lint``, ``ci``, and those of ``wheels``.
 """
 
 from pathlib import Path

@@ -15,6 +15,7 @@ from . import PROJECT, environments, site
 from .pythons import SUPPORTED, Python, available, choose
 from .reliability import run_studies
 from .steps import Count, Report, count_cargo, count_compat
+from .wheels import commands as packaging
 
 MEASUREMENTS = (
     ("benchmarks", ["--readme", "--docs"]),
@@ -203,6 +204,12 @@ def command_line() -> argparse.ArgumentParser:
             sub.add_argument("arguments", nargs="*", help="after --: arguments for what is run")
         if command is reliability:
             sub.add_argument("--long", action="store_true", help="the long set; takes about an hour")
+    for command in packaging.COMMANDS:
+        text = command.__doc__ or ""
+        name = command.__name__.replace("_", "-")
+        sub = commands.add_parser(name, help=text.rstrip("."), description=text)
+        sub.set_defaults(run=command)
+        packaging.arguments(name, sub)
     return parser
 
 

