@@ -1,5 +1,33 @@
-//! Exposes `PyO3`'s `Py_3_x` configuration flags to this crate.
+//! Refuses what this crate does not support, and exposes `PyO3`'s `Py_3_x` configuration flags.
+//!
+//! Whoever comes here has no wheel that fits and let pip build one. So the messages are for
+//! users: what is wrong, and what would work.
+
+use pyo3_build_config::{BuildFlag, PythonImplementation};
 
 fn main() {
+    let system = std::env::var("CARGO_CFG_TARGET_OS").unwrap_or_default();
+    if system != "linux" {
+        refuse(&format!(
+            "this Trio runs on Linux only, not on {system}; `pip install trio==0.35.0` from the public index works there"
+        ));
+    }
+    let python = pyo3_build_config::get();
+    let version = python.version();
+    if python.implementation() != PythonImplementation::CPython {
+        refuse("this Trio needs CPython; other implementations of Python can use the original");
+    }
+    if version.minor < 9 {
+        refuse(&format!("this Trio needs CPython 3.9 or later, this is {version}"));
+    }
+    if python.build_flags().0.contains(&BuildFlag::Py_GIL_DISABLED) {
+        refuse("this Trio does not support free-threaded builds of CPython yet; use an ordinary one, or the original Trio");
+    }
     pyo3_build_config::use_pyo3_cfgs();
+}
+
+/// End the build with one line that stands out.
+fn refuse(reason: &str) -> ! {
+    eprintln!("\nerror: {reason}\n");
+    std::process::exit(1);
 }
