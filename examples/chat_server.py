@@ -7,7 +7,10 @@ the channels without waiting; a member whose channel is full does not read fast
 enough and is thrown out, so one slow member cannot hold up the room.
 """
 
+from __future__ import annotations
+
 import sys
+from collections.abc import AsyncGenerator
 from functools import partial
 
 import trio
@@ -18,28 +21,28 @@ BACKLOG = 50  # lines that a member may be behind
 class Member:
     """A name, and the channel through which the room talks to it."""
 
-    def __init__(self, name):
+    def __init__(self, name: str) -> None:
         self.name = name
-        self.to, self.inbox = trio.open_memory_channel(BACKLOG)
+        self.to, self.inbox = trio.open_memory_channel[str](BACKLOG)
 
 
 class Room:
     """Who is here, by name."""
 
-    def __init__(self):
-        self.members = {}
+    def __init__(self) -> None:
+        self.members: dict[str, Member] = {}
 
-    def enter(self, member):
+    def enter(self, member: Member) -> None:
         self.members[member.name] = member
         self.say(f"* {member.name} has come")
 
-    def leave(self, member):
+    def leave(self, member: Member) -> None:
         if self.members.get(member.name) is member:
             del self.members[member.name]
             member.to.close()
             self.say(f"* {member.name} has gone")
 
-    def say(self, line, author=None):
+    def say(self, line: str, author: Member | None = None) -> None:
         slow = []
         for member in self.members.values():
             if member is not author:
@@ -52,7 +55,7 @@ class Room:
 
 
 @trio.as_safe_channel
-async def lines(stream):
+async def lines(stream: trio.SocketStream) -> AsyncGenerator[str, None]:
     """The lines that arrive on a stream, without their ends, until it breaks or closes."""
     buffered = b""
     try:
@@ -64,7 +67,7 @@ async def lines(stream):
         pass
 
 
-async def tell(stream, line):
+async def tell(stream: trio.SocketStream, line: str) -> None:
     """Write a line; a peer that has gone will be noticed by whoever reads."""
     try:
         await stream.send_all(f"{line}\n".encode())
@@ -72,14 +75,14 @@ async def tell(stream, line):
         pass
 
 
-async def deliver(stream, inbox, cancel_scope):
+async def deliver(stream: trio.SocketStream, inbox: trio.MemoryReceiveChannel[str], cancel_scope: trio.CancelScope) -> None:
     """Write what the room says, and end the connection when the room is done with it."""
     async for line in inbox:
         await tell(stream, line)
     cancel_scope.cancel()
 
 
-async def serve(room, stream):
+async def serve(room: Room, stream: trio.SocketStream) -> None:
     await tell(stream, "your name?")
     me = None
     async with lines(stream) as incoming, trio.open_nursery() as nursery:
@@ -99,7 +102,7 @@ async def serve(room, stream):
             nursery.cancel_scope.cancel()
 
 
-async def main(port):
+async def main(port: int) -> None:
     handler = partial(serve, Room())
     async with trio.open_nursery() as nursery:
         listeners = await nursery.start(trio.serve_tcp, handler, port)

@@ -12,19 +12,19 @@ import sys
 import trio
 
 
-async def send(stream, count):
+async def send(stream: trio.SocketStream, count: int) -> None:
     for number in range(count):
         await stream.send_all(f"line {number}\n".encode())
     await stream.send_eof()
 
 
-async def receive(stream, count):
+async def receive(stream: trio.SocketStream, count: int) -> None:
     received = b"".join([data async for data in stream])
     expected = b"".join(f"line {number}\n".encode() for number in range(count))
     print(f"{len(received)} bytes came back,", "as sent" if received == expected else "WRONG")
 
 
-async def main(port, count):
+async def main(port: int, count: int) -> None:
     with trio.fail_after(10):
         async with await trio.open_tcp_stream("127.0.0.1", port) as stream:
             async with trio.open_nursery() as nursery:

@@ -15,7 +15,7 @@ import trio
 connection_numbers = count(1)
 
 
-async def handle(stream):
+async def handle(stream: trio.SocketStream) -> None:
     number = next(connection_numbers)
     total = 0
     try:
@@ -27,7 +27,7 @@ async def handle(stream):
         print(f"connection {number}: the peer has vanished", flush=True)
 
 
-async def main(port):
+async def main(port: int) -> None:
     async with trio.open_nursery() as nursery:
         # start() returns when the sockets are listening, with what serve_tcp reports.
         listeners = await nursery.start(trio.serve_tcp, handle, port)

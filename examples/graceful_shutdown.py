@@ -16,7 +16,7 @@ GRACE = 5.0  # seconds for connections to finish
 ORDER_TIME = 0.3  # seconds that an order takes
 
 
-async def serve(stream):
+async def serve(stream: trio.SocketStream) -> None:
     """Each connection is one order, confirmed and, after a while, delivered."""
     async with stream:
         try:
@@ -27,7 +27,7 @@ async def serve(stream):
             pass
 
 
-async def wait_for_signal(accepting, connections):
+async def wait_for_signal(accepting: trio.CancelScope, connections: trio.CancelScope) -> None:
     with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
         async for number in signals:
             print(f"{signal.Signals(number).name}: no new orders", flush=True)
@@ -36,7 +36,7 @@ async def wait_for_signal(accepting, connections):
             return
 
 
-async def main():
+async def main() -> None:
     listeners = await trio.open_tcp_listeners(0, host="127.0.0.1")
     port = listeners[0].socket.getsockname()[1]
     async with trio.open_nursery() as connections:

@@ -7,6 +7,8 @@ connection is kept as long as client and protocol allow, but a client gets only
 `PATIENCE` seconds for its next request.
 """
 
+from __future__ import annotations
+
 import datetime
 import json
 import sys
@@ -22,11 +24,11 @@ PATIENCE = 10
 class Connection:
     """One client: h11's state machine between two ends of a stream."""
 
-    def __init__(self, stream):
+    def __init__(self, stream: trio.SocketStream) -> None:
         self.stream = stream
         self.protocol = h11.Connection(h11.SERVER)
 
-    async def next_event(self):
+    async def next_event(self) -> object:
         while True:
             event = self.protocol.next_event()
             if event is not h11.NEED_DATA:
@@ -35,19 +37,19 @@ class Connection:
                 await self.send(h11.InformationalResponse(status_code=100, headers=[]))
             self.protocol.receive_data(await self.stream.receive_some())
 
-    async def send(self, *events):
+    async def send(self, *events: h11.Event) -> None:
         """Send what belongs together in one piece."""
-        await self.stream.send_all(b"".join(self.protocol.send(event) for event in events))
+        await self.stream.send_all(b"".join(self.protocol.send(event) or b"" for event in events))
 
-    async def body(self):
-        parts = []
+    async def body(self) -> bytes:
+        parts: list[bytes] = []
         while True:
             event = await self.next_event()
             if not isinstance(event, h11.Data):
                 return b"".join(parts)
             parts.append(bytes(event.data))
 
-    async def respond(self, status, kind, body):
+    async def respond(self, status: int, kind: str, body: bytes) -> None:
         headers = [
             ("Date", formatdate(usegmt=True)),
             ("Content-Type", kind),
@@ -57,7 +59,7 @@ class Connection:
         await self.send(head, h11.Data(data=body), h11.EndOfMessage())
 
 
-async def answer(connection, request):
+async def answer(connection: Connection, request: h11.Request) -> None:
     body = await connection.body()
     route = (request.method, request.target)
     if route == (b"GET", b"/"):
@@ -69,7 +71,7 @@ async def answer(connection, request):
         await connection.respond(404, "text/plain", b"there is nothing here\n")
 
 
-async def serve(stream):
+async def serve(stream: trio.SocketStream) -> None:
     connection = Connection(stream)
     try:
         while True:
@@ -92,7 +94,7 @@ async def serve(stream):
         pass  # gone, or about to be sent away
 
 
-async def main(port):
+async def main(port: int) -> None:
     async with trio.open_nursery() as nursery:
         listeners = await nursery.start(trio.serve_tcp, serve, port)
         print("listening on port", listeners[0].socket.getsockname()[1], flush=True)

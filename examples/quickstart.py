@@ -3,13 +3,13 @@
 import trio
 
 
-async def child_task(name, delay):
+async def child_task(name: str, delay: float) -> None:
     print(f"{name}: started! Sleeping for {delay} seconds.")
     await trio.sleep(delay)
     print(f"{name}: exiting!")
 
 
-async def main():
+async def main() -> None:
     print("main: started")
     async with trio.open_nursery() as nursery:
         nursery.start_soon(child_task, "child1", 1)

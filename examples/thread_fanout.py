@@ -8,6 +8,8 @@ the numbers and no lock is needed.  Ctrl-C, or the time limit, ends the run at
 the next block: `from_thread.check_cancelled` raises in the thread.
 """
 
+from __future__ import annotations
+
 import hashlib
 import sys
 from pathlib import Path
@@ -20,20 +22,20 @@ BLOCK = 1 << 16
 class Progress:
     """What has been done so far; only touched in the event loop."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.files = 0
         self.bytes = 0
 
-    def add(self, size):
+    def add(self, size: int) -> None:
         self.bytes += size
 
-    async def show(self):
+    async def show(self) -> None:
         while True:
             await trio.sleep(0.1)
             print(f"... {self.files} files, {self.bytes} bytes", file=sys.stderr)
 
 
-def hash_file(path, progress):
+def hash_file(path: Path, progress: Progress) -> str:
     """Runs in a thread."""
     state = hashlib.sha256()
     with path.open("rb") as file:
@@ -44,14 +46,14 @@ def hash_file(path, progress):
     return state.hexdigest()
 
 
-async def hash_one(path, results, progress, limiter):
+async def hash_one(path: Path, results: dict[Path, str], progress: Progress, limiter: trio.CapacityLimiter) -> None:
     results[path] = await trio.to_thread.run_sync(hash_file, path, progress, limiter=limiter)
     progress.files += 1
 
 
-async def main(folder):
+async def main(folder: Path) -> None:
     progress = Progress()
-    results = {}
+    results: dict[Path, str] = {}
     limiter = trio.CapacityLimiter(4)
     with trio.fail_after(60):
         async with trio.open_nursery() as nursery:

@@ -16,7 +16,7 @@ import trio
 NAME = "localhost"
 
 
-async def serve(stream):
+async def serve(stream: trio.SSLStream[trio.SocketStream]) -> None:
     try:
         async for data in stream:
             await stream.send_all(data)
@@ -24,7 +24,7 @@ async def serve(stream):
         print("server: a client broke off")
 
 
-async def ask(client, context, port, message):
+async def ask(client: str, context: ssl.SSLContext, port: int, message: bytes) -> None:
     try:
         async with await trio.open_ssl_over_tcp_stream(NAME, port, ssl_context=context) as stream:
             await stream.send_all(message)
@@ -34,7 +34,7 @@ async def ask(client, context, port, message):
         print(f"{client}: {type(error.__cause__).__name__}")
 
 
-async def main():
+async def main() -> None:
     authority = trustme.CA()
     server_context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     authority.issue_cert(NAME).configure_cert(server_context)
@@ -42,7 +42,9 @@ async def main():
     authority.configure_trust(trusting_context)
 
     listeners = await trio.open_ssl_over_tcp_listeners(0, server_context, host="127.0.0.1")
-    port = listeners[0].transport_listener.socket.getsockname()[1]
+    listener = listeners[0].transport_listener
+    assert isinstance(listener, trio.SocketListener)
+    port = listener.socket.getsockname()[1]
     # Connections live in a nursery outside of what accepts them, so they may end by themselves.
     async with trio.open_nursery() as connections, trio.open_nursery() as accepting:
         accepting.start_soon(partial(trio.serve_listeners, serve, listeners, handler_nursery=connections))

@@ -12,7 +12,7 @@ QUESTIONS = ("one", "two", "three", "four")
 PATIENCE = 0.2  # seconds per attempt
 
 
-async def serve(sock):
+async def serve(sock: trio.socket.SocketType) -> None:
     received = 0
     while True:
         question, client = await sock.recvfrom(2048)
@@ -21,7 +21,7 @@ async def serve(sock):
             await sock.sendto(question.upper(), client)
 
 
-async def ask(sock, question):
+async def ask(sock: trio.socket.SocketType, question: str) -> None:
     attempts = 0
     while True:
         attempts += 1
@@ -32,7 +32,7 @@ async def ask(sock, question):
             return
 
 
-async def main():
+async def main() -> None:
     with trio.socket.socket(type=trio.socket.SOCK_DGRAM) as server_sock:
         await server_sock.bind(("127.0.0.1", 0))
         async with trio.open_nursery() as nursery:

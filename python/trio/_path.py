@@ -28,7 +28,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable
     from io import BufferedRandom, BufferedReader, BufferedWriter, FileIO, TextIOWrapper
-    from typing import IO, Any, BinaryIO, ClassVar, Literal, TypeVar, overload
+    from typing import IO, Any, BinaryIO, ClassVar, Final, Literal, TypeVar, overload
 
     from _typeshed import (
         OpenBinaryMode,
@@ -238,50 +238,50 @@ class Path(pathlib.PurePath):
 
     # The rest is pathlib's, sorted by what becomes of the result.  Version checks only say when a method came or went.
 
-    absolute = _wrap_method_path(pathlib.Path.absolute)
-    expanduser = _wrap_method_path(pathlib.Path.expanduser)
-    readlink = _wrap_method_path(pathlib.Path.readlink)
-    rename = _wrap_method_path(pathlib.Path.rename)
-    replace = _wrap_method_path(pathlib.Path.replace)
-    resolve = _wrap_method_path(pathlib.Path.resolve)
+    absolute: Final = _wrap_method_path(pathlib.Path.absolute)
+    expanduser: Final = _wrap_method_path(pathlib.Path.expanduser)
+    readlink: Final = _wrap_method_path(pathlib.Path.readlink)
+    rename: Final = _wrap_method_path(pathlib.Path.rename)
+    replace: Final = _wrap_method_path(pathlib.Path.replace)
+    resolve: Final = _wrap_method_path(pathlib.Path.resolve)
 
-    glob = _wrap_method_path_iterable(pathlib.Path.glob)
-    iterdir = _wrap_method_path_iterable(pathlib.Path.iterdir)
-    rglob = _wrap_method_path_iterable(pathlib.Path.rglob)
+    glob: Final = _wrap_method_path_iterable(pathlib.Path.glob)
+    iterdir: Final = _wrap_method_path_iterable(pathlib.Path.iterdir)
+    rglob: Final = _wrap_method_path_iterable(pathlib.Path.rglob)
 
-    chmod = _wrap_method(pathlib.Path.chmod)
-    exists = _wrap_method(pathlib.Path.exists)
+    chmod: Final = _wrap_method(pathlib.Path.chmod)
+    exists: Final = _wrap_method(pathlib.Path.exists)
     if sys.version_info >= (3, 13):
-        full_match = _wrap_method(pathlib.Path.full_match)  # type: ignore[assignment,unused-ignore]
-    group = _wrap_method(pathlib.Path.group)
+        full_match: Final = _wrap_method(pathlib.Path.full_match)  # type: ignore[assignment,unused-ignore]
+    group: Final = _wrap_method(pathlib.Path.group)
     if sys.version_info >= (3, 10):
-        hardlink_to = _wrap_method(pathlib.Path.hardlink_to)
-    is_block_device = _wrap_method(pathlib.Path.is_block_device)
-    is_char_device = _wrap_method(pathlib.Path.is_char_device)
-    is_dir = _wrap_method(pathlib.Path.is_dir)
-    is_fifo = _wrap_method(pathlib.Path.is_fifo)
-    is_file = _wrap_method(pathlib.Path.is_file)
+        hardlink_to: Final = _wrap_method(pathlib.Path.hardlink_to)
+    is_block_device: Final = _wrap_method(pathlib.Path.is_block_device)
+    is_char_device: Final = _wrap_method(pathlib.Path.is_char_device)
+    is_dir: Final = _wrap_method(pathlib.Path.is_dir)
+    is_fifo: Final = _wrap_method(pathlib.Path.is_fifo)
+    is_file: Final = _wrap_method(pathlib.Path.is_file)
     if sys.version_info >= (3, 12):
-        is_junction = _wrap_method(pathlib.Path.is_junction)
-    is_mount = _wrap_method(pathlib.Path.is_mount)
-    is_socket = _wrap_method(pathlib.Path.is_socket)
-    is_symlink = _wrap_method(pathlib.Path.is_symlink)
-    lchmod = _wrap_method(pathlib.Path.lchmod)
+        is_junction: Final = _wrap_method(pathlib.Path.is_junction)
+    is_mount: Final = _wrap_method(pathlib.Path.is_mount)
+    is_socket: Final = _wrap_method(pathlib.Path.is_socket)
+    is_symlink: Final = _wrap_method(pathlib.Path.is_symlink)
+    lchmod: Final = _wrap_method(pathlib.Path.lchmod)
     if sys.version_info < (3, 12):
-        link_to = _wrap_method(pathlib.Path.link_to)
-    lstat = _wrap_method(pathlib.Path.lstat)
-    mkdir = _wrap_method(pathlib.Path.mkdir)
-    owner = _wrap_method(pathlib.Path.owner)
-    read_bytes = _wrap_method(pathlib.Path.read_bytes)
-    read_text = _wrap_method(pathlib.Path.read_text)
-    rmdir = _wrap_method(pathlib.Path.rmdir)
-    samefile = _wrap_method(pathlib.Path.samefile)
-    stat = _wrap_method(pathlib.Path.stat)
-    symlink_to = _wrap_method(pathlib.Path.symlink_to)
-    touch = _wrap_method(pathlib.Path.touch)
-    unlink = _wrap_method(pathlib.Path.unlink)
-    write_bytes = _wrap_method(pathlib.Path.write_bytes)
-    write_text = _wrap_method(pathlib.Path.write_text)
+        link_to: Final = _wrap_method(pathlib.Path.link_to)
+    lstat: Final = _wrap_method(pathlib.Path.lstat)
+    mkdir: Final = _wrap_method(pathlib.Path.mkdir)
+    owner: Final = _wrap_method(pathlib.Path.owner)
+    read_bytes: Final = _wrap_method(pathlib.Path.read_bytes)
+    read_text: Final = _wrap_method(pathlib.Path.read_text)
+    rmdir: Final = _wrap_method(pathlib.Path.rmdir)
+    samefile: Final = _wrap_method(pathlib.Path.samefile)
+    stat: Final = _wrap_method(pathlib.Path.stat)
+    symlink_to: Final = _wrap_method(pathlib.Path.symlink_to)
+    touch: Final = _wrap_method(pathlib.Path.touch)
+    unlink: Final = _wrap_method(pathlib.Path.unlink)
+    write_bytes: Final = _wrap_method(pathlib.Path.write_bytes)
+    write_text: Final = _wrap_method(pathlib.Path.write_text)
 
 
 @final

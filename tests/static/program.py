@@ -113,3 +113,33 @@ async def sockets(sock: trio.socket.SocketType) -> None:
     assert_type(await sock.recv(10), bytes)
     assert_type(await sock.send(b"x"), int)
     assert_type(await trio.to_thread.run_sync(len, "x"), int)
+
+
+async def paths(path: trio.Path) -> None:
+    assert_type(path / "child", trio.Path)
+    assert_type(await path.exists(), bool)
+    assert_type(await path.read_text(encoding="utf-8"), str)
+    assert_type(await path.read_bytes(), bytes)
+    assert_type(await path.resolve(strict=True), trio.Path)
+    assert_type(await path.mkdir(parents=True, exist_ok=True), None)
+    assert_type(await trio.Path.cwd(), trio.Path)
+    for entry in await path.iterdir():
+        assert_type(entry, trio.Path)
+    for entry in await path.glob("*.py"):
+        assert_type(entry, trio.Path)
+    async with await path.open() as text:
+        assert_type(await text.read(), str)
+    async with await path.open("rb") as binary:
+        assert_type(await binary.read(), bytes)
+    await path.chmod("755")  # type: ignore[arg-type]  # pyright: ignore
+
+
+def in_threads(path: trio.Path) -> None:
+    assert_type(trio.from_thread.run(add, 1, "2"), float)
+    assert_type(trio.from_thread.run_sync(len, "x"), int)
+
+
+async def from_the_loop() -> None:
+    assert_type(await trio.to_thread.run_sync(divmod, 7, 2, abandon_on_cancel=True), "tuple[int, int]")
+    await trio.to_thread.run_sync(len, 3)  # type: ignore[arg-type]  # pyright: ignore
+    assert_type(trio.to_thread.current_default_thread_limiter(), trio.CapacityLimiter)

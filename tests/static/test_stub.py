@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import inspect
+import json
+import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -13,6 +16,7 @@ import trio
 import trio._native
 
 HERE = Path(__file__).parent
+PROJECT = HERE.parents[1]
 
 
 def checker(arguments: list[str], cwd: Path) -> None:
@@ -35,6 +39,26 @@ def test_programs_have_the_types_that_they_should(tool: list[str], tmp_path: Pat
     program = tmp_path / "program.py"
     program.write_text((HERE / "program.py").read_text(encoding="utf-8"), encoding="utf-8")
     checker([*tool, str(program)], tmp_path)
+
+
+@pytest.mark.slow
+def test_every_public_name_has_a_type(tmp_path: Path) -> None:
+    """pyright's measure for packages: 100 % of what can be reached from public modules."""
+    # It looks for the package in the environment whose interpreter it finds first.
+    search = os.path.dirname(sys.executable) + os.pathsep + os.environ["PATH"]
+    command = [sys.executable, "-m", "pyright", "--verifytypes", "trio", "--ignoreexternal", "--outputjson"]
+    result = subprocess.run(command, cwd=tmp_path, env={**os.environ, "PATH": search}, capture_output=True, text=True)
+    report = json.loads(result.stdout)["typeCompleteness"]
+    assert Path(report["moduleRootDirectory"]) == Path(inspect.getfile(trio)).parent
+    assert report["exportedSymbolCounts"]["withKnownType"] > 500
+    incomplete = [symbol for symbol in report["symbols"] if not symbol["isTypeKnown"] or symbol["isTypeAmbiguous"]]
+    assert (report["completenessScore"], incomplete) == (1, [])
+
+
+@pytest.mark.slow
+def test_the_examples_are_typed_strictly(tmp_path: Path) -> None:
+    shutil.copytree(PROJECT / "examples", tmp_path / "examples")
+    checker(["mypy", "--strict", "--no-incremental", "examples"], tmp_path)
 
 
 def test_the_package_says_that_it_is_typed() -> None:
