@@ -29,6 +29,8 @@ imported! {
     await_native => "trio._core._nursery", "await_native";
     /// The body of `Nursery.start`, an `async def`.
     nursery_start => "trio._core._nursery", "start";
+    /// Raises what a nursery ends with.
+    leave_nursery => "trio._core._nursery", "leave_nursery";
     /// Warns about loose exception groups.
     warn_loose_groups => "trio._core._nursery", "warn_loose_groups";
     /// Raises the `KeyboardInterrupt` that a task gets.

@@ -275,9 +275,21 @@ impl Exit {
             Some(rest) if incoming.is_some_and(|incoming| incoming.is(&rest)) => {
                 Ok(Poll::Value(PyBool::new(py, false).to_owned().into_any().unbind()))
             }
-            Some(rest) => Err(PyErr::from_value(rest.into_any())),
+            Some(rest) => Err(raised_in_python(py, &rest)?),
         }
     }
+}
+
+/// The error with a traceback entry for the end of the block. pytest, for one, hides entries of some
+/// functions, and needs one that it may show.
+fn raised_in_python(py: Python<'_>, error: &Bound<'_, PyBaseException>) -> PyResult<PyErr> {
+    let context = errors::get_context(error);
+    let raised = match imports::leave_nursery(py)?.call1((error,)) {
+        Ok(_) => PyErr::from_value(error.clone().into_any()),
+        Err(raised) => raised,
+    };
+    errors::set_context(py, &raised, context.as_ref());
+    Ok(raised)
 }
 
 /// While the parent waits for its children, cancellation reaches them through the tree and is no

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 import traceback
 import warnings
+import weakref
 from collections.abc import Awaitable, Callable
 
 import pytest
@@ -68,3 +70,37 @@ def test_the_errors_in_a_group_are_left_as_they_were() -> None:
     (error,) = group_from(main).exceptions
     assert isinstance(error.__context__, KeyError)
     assert not error.__suppress_context__
+
+
+def entries(error: BaseException) -> list[str]:
+    """The functions in a traceback."""
+    return [frame.name for frame in traceback.extract_tb(error.__traceback__)]
+
+
+def test_a_traceback_says_where_the_group_comes_from() -> None:
+    """pytest cannot show a traceback in which every entry hides itself, as those of fixtures do."""
+
+    async def hidden() -> None:
+        __tracebackhide__ = True
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(fail)
+
+    group = group_from(hidden)
+    assert entries(group)[-2:] == ["hidden", "leave_nursery"]
+    assert entries(group.exceptions[0]) == ["fail"]
+
+
+def test_the_entry_makes_no_cycle() -> None:
+    async def main() -> None:
+        try:
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(fail)
+        except ExceptionGroup as group:
+            watched = weakref.ref(group)
+        assert watched() is None
+
+    gc.disable()
+    try:
+        trio.run(main)
+    finally:
+        gc.enable()

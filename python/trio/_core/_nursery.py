@@ -12,7 +12,7 @@ from .._native import Nursery, TrioInternalError, open_nursery, set_nursery_meta
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable
-    from typing import Any
+    from typing import Any, NoReturn
 
     from ._task_status import TaskStatus as TaskStatusType
 
@@ -121,7 +121,7 @@ async def _start_in_cradle(
         from .._util import MultipleExceptionError, raise_single_exception_from_group
 
         try:
-            raise_single_exception_from_group(exc)  # pyright: ignore[reportArgumentType]
+            raise_single_exception_from_group(exc)  # type: ignore[arg-type,unused-ignore]
         except MultipleExceptionError:
             # Somebody has put more tasks into the cradle.
             raise TrioInternalError("internal error in Trio - please file a bug!") from exc
@@ -133,6 +133,14 @@ async def _start_in_cradle(
 async def await_native(awaitable: Awaitable[object]) -> object:
     """The coroutine of a task whose function is native: tasks have real coroutine objects, which tools can look at."""
     return await awaitable
+
+
+def leave_nursery(error: BaseException) -> NoReturn:
+    """Raise what a nursery ends with: an entry in the traceback that says where the group comes from."""
+    try:
+        raise error
+    finally:
+        del error  # else this frame and the traceback would form a cycle
 
 
 def warn_loose_groups(what: str, stacklevel: int) -> None:

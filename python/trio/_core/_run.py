@@ -325,6 +325,6 @@ def _hypothesis_plugin_setup() -> None:
     global _ALLOW_DETERMINISTIC_SCHEDULING
     _ALLOW_DETERMINISTIC_SCHEDULING = True
 
-    from hypothesis import register_random  # pyright: ignore[reportMissingImports]
+    from hypothesis import register_random  # type: ignore[import-not-found,unused-ignore]
 
     register_random(_r)
