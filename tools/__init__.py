@@ -8,6 +8,7 @@ everything it makes below ``.cache`` and ``target``:
 * ``environments`` makes virtual environments and builds wheels, once for each
   state of the sources;
 * ``steps`` runs commands and counts what they report;
+* ``downstream`` runs other packages' tests;
 * ``site`` builds the documentation and tests it;
 * ``__main__`` puts these together: ``setup``, ``test``, ``compat``, ``bench``,
   ``docs``, ``lint``, ``ci``, and those of ``wheels``.

@@ -11,7 +11,7 @@ import signal
 import subprocess
 import sys
 
-from . import PROJECT, environments, site
+from . import PROJECT, downstream as suites, environments, site
 from .pythons import SUPPORTED, Python, available, choose
 from .reliability import run_studies
 from .steps import Count, Report, count_cargo, count_compat
@@ -67,6 +67,14 @@ def compat_on(report: Report, version: str, inner: str, arguments: list[str]) ->
     report.step(f"Python {version}: upstream's tests", command, count_compat)
 
 
+def downstream(options: argparse.Namespace) -> int:
+    """Run the tests of packages that use Trio, on the Pythons that they are listed for."""
+    report = Report()
+    for python in choose(options.python or suites.pythons()):
+        suites.run_suites(report, python, options.profile, options.arguments)
+    return report.close()
+
+
 def bench(options: argparse.Namespace) -> int:
     """Measure ours, genuine Trio, asyncio and uvloop in turn."""
     return compare("benchmarks", options)
@@ -101,6 +109,8 @@ def measure(options: argparse.Namespace) -> int:
 def docs(options: argparse.Namespace) -> int:
     """Build the documentation site, strictly, and test it."""
     report = Report()
+    for python in choose(suites.pythons()):
+        suites.run_suites(report, python, options.profile, [])
     site.build(report, choose(options.python)[-1], options.profile)
     return report.close()
 
@@ -151,7 +161,7 @@ def check_rust(report: Report) -> None:
 
 
 def check_python(report: Report) -> None:
-    """ruff, mypy and pyright, as far as pyproject.toml configures them."""
+    """ruff, towncrier, mypy and pyright, as far as pyproject.toml configures them."""
     settings = (PROJECT / "pyproject.toml").read_text(encoding="utf-8")
     python = choose([])[0]
     inner = report.attempt("checkers", lambda: environments.bare_test_environment(python))
@@ -160,6 +170,9 @@ def check_python(report: Report) -> None:
     if "[tool.ruff" in settings:
         report.step("ruff check", [inner, "-m", "ruff", "check", "."])
         report.step("ruff format", [inner, "-m", "ruff", "format", "--check", "."])
+    if "[tool.towncrier" in settings:
+        command = [inner, "-m", "towncrier", "build", "--draft", "--version", "next"]
+        report.step("news fragments", command)
     if "[tool.mypy" in settings:
         report.step("mypy", [inner, "-m", "mypy"])
     if "[tool.pyright" in settings:
@@ -177,6 +190,8 @@ def ci(options: argparse.Namespace) -> int:
             test_on(report, pythons[version], options)
         else:
             report.add(f"Python {version}: not on this machine", Count(skipped=1))
+    for python in choose(suites.pythons()):
+        suites.run_suites(report, python, options.profile, [])
     site.build(report, choose([])[-1], options.profile)
     run_studies(report, available()[-1], [])
     return report.close()
@@ -186,7 +201,7 @@ def command_line() -> argparse.ArgumentParser:
     """The commands and their options."""
     parser = argparse.ArgumentParser(prog="python -m tools", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
-    for command in (setup, test, compat, bench, bench_http, profile_example, measure, docs, reliability, lint, ci):
+    for command in (setup, test, compat, downstream, bench, bench_http, profile_example, measure, docs, reliability, lint, ci):
         text = command.__doc__ or ""
         sub = commands.add_parser(command.__name__.replace("_", "-"), help=text.rstrip("."), description=text)
         sub.set_defaults(run=command, arguments=[])
@@ -200,7 +215,7 @@ def command_line() -> argparse.ArgumentParser:
                 help="on which CPython; repeatable (default: the newest)",
             )
         sub.add_argument("--profile", default="release", help="cargo profile of the wheel ('dev' has assertions)")
-        if command in (test, compat, bench, bench_http, profile_example, reliability):
+        if command in (test, compat, downstream, bench, bench_http, profile_example, reliability):
             sub.add_argument("arguments", nargs="*", help="after --: arguments for what is run")
         if command is reliability:
             sub.add_argument("--long", action="store_true", help="the long set; takes about an hour")

@@ -1,0 +1,110 @@
+"""The bookkeeping of ``tests.downstream``: a suite that gives other results must not pass for one that does not."""
+
+from __future__ import annotations
+
+import io
+import re
+import tarfile
+from pathlib import Path
+
+import pytest
+from tools.downstream import LISTED, count_suites
+
+from tests.downstream import __main__ as command, environment, hosts, results, sources
+from tests.downstream.suites import SUITES, Expected, Suite
+
+REPORT = """\
+<testsuites><testsuite>
+<testcase classname="m" name="good"/>
+<testcase classname="m" name="bad"><failure/></testcase>
+<testcase classname="m" name="torn"/>
+<testcase classname="m" name="torn"><error/></testcase>
+<testcase classname="m" name="left"><skipped type="pytest.xfail"/></testcase>
+</testsuite></testsuites>
+"""
+SUITE = Suite(name="some", requires=(), arguments=(), expected={"3.12": Expected(2, skipped=1)}, package="some-thing==1.0")
+
+
+def test_outcomes_are_read(tmp_path: Path) -> None:
+    file = tmp_path / "outcomes.xml"
+    assert results.read(file) is None
+    file.write_text(REPORT)
+    outcomes = results.read(file)
+    assert outcomes == {"m::good": "passed", "m::bad": "failed", "m::torn": "failed", "m::left": "skipped"}
+    assert results.count(outcomes) == (1, 2, 1)
+    file.write_text(REPORT[:-20])
+    assert results.read(file) is None
+
+
+def test_differences_name_the_test() -> None:
+    before, after = {"a": "passed", "b": "passed"}, {"a": "failed", "c": "passed"}
+    assert results.differences(before, after) == [
+        "a: passed before, failed now",
+        "b: passed before, absent now",
+        "c: absent before, passed now",
+    ]
+    assert results.differences(before, before) == []
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "closing"),
+    [
+        ({"a": "passed", "b": "passed", "c": "skipped"}, "2 passed, 0 failed, 1 skipped"),
+        ({"a": "passed", "b": "passed"}, "2 passed, 1 failed, 0 skipped"),
+        ({"a": "passed", "b": "skipped", "c": "skipped"}, "1 passed, 1 failed, 2 skipped"),
+    ],
+    ids=["equal", "too few", "skipped instead"],
+)
+def test_other_counts_are_a_failure(
+    outcomes: results.Outcomes,
+    closing: str,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def run(suite: Suite, python: str, trio: str, log: Path) -> results.Outcomes:
+        log.write_text("what pytest said\n")
+        return outcomes
+
+    monkeypatch.setattr(environment, "run", run)
+    monkeypatch.setattr(sources, "CACHE", tmp_path)
+    monkeypatch.setattr(command, "SUITES", (SUITE,))
+    failed = " 0 failed" not in closing
+    assert command.main(["--python", "p", "--version", "3.12", "--trio", "t"]) == failed
+    printed = capsys.readouterr().out
+    assert printed.splitlines()[-1] == f"downstream: {closing}"
+    assert count_suites(printed) == tuple(map(int, re.findall(r"\d+", closing)))
+    assert ("what pytest said" in printed) == failed
+
+
+def test_an_archive_is_checked_and_only_what_is_wanted_unpacked(tmp_path: Path) -> None:
+    archive = tmp_path / SUITE.archive
+    assert archive.name == "some_thing-1.0.tar.gz"
+    with tarfile.open(archive, "w:gz") as tar:
+        for name in ("tests/test_a.py", "tests/../../escaped.py", "src/some.py"):
+            tar.addfile(tarfile.TarInfo(f"some_thing-1.0/{name}"), io.BytesIO(b""))
+    with pytest.raises(sources.CannotRun, match="SHA-256"):
+        sources.fetch(SUITE._replace(sha256="0"), "no-python-needed", tmp_path)
+    folder = tmp_path / "work"
+    sources.unpack(SUITE._replace(files=("tests",)), archive, folder)
+    assert [file.name for file in tmp_path.rglob("*.py")] == ["test_a.py"]
+
+
+def test_a_command_is_wrapped_only_if_localhost_lacks_the_name(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(hosts, "localhost_has_ipv6", lambda: True)
+    assert hosts.with_ipv6_name(["command"], tmp_path) == ["command"]
+    monkeypatch.setattr(hosts, "localhost_has_ipv6", lambda: False)
+    monkeypatch.setattr(hosts.os, "geteuid", lambda: 0)
+    monkeypatch.setattr(hosts.shutil, "which", lambda name: name)
+    wrapped = hosts.with_ipv6_name(["command"], tmp_path)
+    assert (wrapped[0], wrapped[-1]) == ("unshare", "command")
+    assert "::1 localhost" in (tmp_path / "hosts").read_text().splitlines()
+
+
+def test_every_suite_is_run_somewhere_and_says_what_it_leaves_out() -> None:
+    assert {version for suite in SUITES for version in suite.expected} == set(LISTED)
+    pinned = {line.partition("==")[0] for line in environment.PINS.read_text().splitlines()}
+    for suite in SUITES:
+        assert set(suite.requires) <= pinned
+        assert all(reason for reason in suite.left_out.values())
+        assert suite.sha256 or not suite.package
