@@ -10,9 +10,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from .. import environments
-from ..pythons import SUPPORTED, available
+from ..pythons import SUPPORTED, Python, available
 from ..steps import Count, Report, count_compat
-from . import audit, build, matrix, musl, table
+from . import audit, build, matrix, musl, newer, table
 from .debian import CannotHave
 from .targets import GLIBC, MUSL, PROCESSORS, Target, wheel_pattern
 
@@ -69,6 +69,7 @@ def ci(report: Report) -> None:
     """The native wheels of all Pythons, the musl wheels, and one musl CPython with upstream's suite."""
     versions = tuple(python.version for python in available())
     attempt(report, "native wheels", lambda: check_and_try(report, GLIBC, versions, versions))
+    attempt(report, "dependents", lambda: dependents(report, available()[-1]))
     attempt(report, "musl wheels", lambda: check_and_try(report, MUSL, SUPPORTED, (CI_MUSL,)))
     attempt(report, "upstream's tests on musl", lambda: upstream_on_musl(report, CI_MUSL))
 
@@ -94,6 +95,18 @@ def check_and_try(report: Report, libc: str, built: tuple[str, ...], tried: tupl
         report.add(f"{libc} {python.version}: install and use", Count(passed=1), time.monotonic() - started)
 
 
+def dependents(report: Report, python: Python) -> None:
+    """Packages that require Trio have to be content with ours."""
+    started = time.monotonic()
+    files = build.wheels(Target(GLIBC), (python.version,))
+    source = matrix.wheelhouse(matrix.OURS, files[0].parent, GLIBC, python)
+    replaced = matrix.replaced_by_dependents(python, source)
+    if replaced:
+        print(f"{', '.join(matrix.DEPENDENTS)} brought Trio {replaced}", flush=True)
+    count = Count(failed=1) if replaced else Count(passed=1)
+    report.add(f"{', '.join(matrix.DEPENDENTS)} keep ours", count, time.monotonic() - started)
+
+
 def upstream_on_musl(report: Report, version: str) -> None:
     """Upstream's suite with the musl wheel on a CPython linked with musl."""
     python = musl.pythons((version,))[0]
@@ -112,11 +125,29 @@ def musl_tests(options: argparse.Namespace) -> int:
     return report.close()
 
 
-COMMANDS = (wheels, install_matrix, musl_tests)
+def new_pythons(options: argparse.Namespace) -> int:
+    """Build for CPython 3.14 and 3.15, which a release does not promise yet, and run this project's tests there."""
+    report = Report()
+    for python in newer.pythons():
+        attempt(report, f"Python {python.version}", lambda python=python: try_new(report, python))
+    return report.close()
+
+
+def try_new(report: Report, python: Python) -> None:
+    """A user's first minutes and this project's tests on one new interpreter."""
+    inner = newer.environment(python, environments.wheel(python))
+    for program in matrix.PROGRAMS:
+        report.step(f"Python {python.version}: {program}", [inner, program])
+    report.pytest(f"Python {python.version}: own tests", inner, ["tests", *newer.LEFT_OUT])
+
+
+COMMANDS = (wheels, install_matrix, musl_tests, new_pythons)
 
 
 def arguments(name: str, parser: argparse.ArgumentParser) -> None:
     """The options of one of these commands."""
+    if name == "new-pythons":
+        return
     if name == "musl-tests":
         parser.add_argument("--python", action="append", default=[], choices=tuple(musl.SUITES), help="repeatable")
         return

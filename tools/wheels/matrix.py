@@ -25,7 +25,9 @@ from .targets import GLIBC, Target, wheel_pattern
 
 OURS, GENUINE = "ours", "genuine"
 GENUINE_TRIO = "trio==0.35.0"
+DEPENDENTS = ("anyio[trio]", "pytest-trio", "trio-websocket")
 HOME = CACHE / "matrix"
+PROGRAMS = ("examples/quickstart.py", "tests/packaging/journey.py")
 
 IMPORT = "import time; start = time.perf_counter(); import trio; print(time.perf_counter() - start)"
 IMPORTS = 11
@@ -128,7 +130,7 @@ def one_round(python: Python, libc: str, which: str, source: Path) -> tuple[floa
     seconds = time.perf_counter() - started
     with tempfile.TemporaryDirectory() as elsewhere:
         if which == OURS:
-            for program in ("examples/quickstart.py", "tests/packaging/journey.py"):
+            for program in PROGRAMS:
                 subprocess.run([inner, str(PROJECT / program)], cwd=elsewhere, stdout=subprocess.DEVNULL, check=True)
         else:
             subprocess.run([inner, "-c", "import trio; assert trio.__version__ == '0.35.0'"], cwd=elsewhere, check=True)
@@ -137,6 +139,19 @@ def one_round(python: Python, libc: str, which: str, source: Path) -> tuple[floa
     shutil.rmtree(folder)
     print(f"{libc} {python.version} {which}: {seconds:.2f} s, {statistics.median(times):.4f} s, {megabytes:.2f} MB", flush=True)
     return seconds, statistics.median(times), megabytes
+
+
+def replaced_by_dependents(python: Python, source: Path) -> str:
+    """Install packages that require Trio after ours, from the index; what they left instead of ours, or nothing."""
+    folder = HOME / "venv"
+    environments.fresh(python, folder)
+    inner = str(folder / "bin" / "python")
+    environments.run(inner, "-m", "pip", "install", "--quiet", "--no-index", "--find-links", str(source), "trio")
+    environments.run(inner, "-m", "pip", "install", "--quiet", *DEPENDENTS)
+    environments.run(inner, "-m", "pip", "check")
+    command = [inner, "-c", "import anyio, pytest_trio, trio_websocket, trio, trio._native; print(trio.__version__)"]
+    version = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True).stdout.strip()
+    return "" if "+rust" in version else version
 
 
 def import_seconds(inner: str, folder: str) -> float:
