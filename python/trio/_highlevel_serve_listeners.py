@@ -85,6 +85,7 @@ async def serve_listeners(
     """Accept connections from all the ``listeners``, and run ``handler`` for each, until cancelled.
 
     Closes the listeners at the end.  With ``nursery.start`` it returns ``listeners`` once the loops are about to run.
+    A checkpoint.
 
     Args:
       handler: async function that is called with the stream of each connection, in a task of its own.  The

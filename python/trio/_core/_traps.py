@@ -55,7 +55,8 @@ async def wait_task_rescheduled(abort_func: Callable[[RaiseCancelT], Abort]) -> 
     """Sleep until somebody calls `reschedule` for this task.
 
     The foundation of everything that waits. Before calling it, arrange for exactly one call of
-    ``trio.lowlevel.reschedule(task, outcome)``; what the outcome holds is returned or raised here.
+    ``trio.lowlevel.reschedule(task, outcome)``; what the outcome holds is returned or raised here. It is a schedule point,
+    and a cancel point if the abort succeeds.
 
     Args:
       abort_func: called, at most once and with a function ``raise_cancel``, if the task is cancelled while it sleeps. It
