@@ -116,9 +116,9 @@ async def serve_tcp(
 ) -> None:
     """Listen for TCP connections and run ``handler`` for each of them, until cancelled.
 
-    `open_tcp_listeners` with `serve_listeners`, and their arguments.  A checkpoint.  When it is ready for connections, it reports the
+    `open_tcp_listeners` with `serve_listeners`, and their arguments.  When it is ready for connections, it reports the
     list of listeners, so ``listeners = await nursery.start(trio.serve_tcp, handler, 0)`` runs it in the background,
-    and ``listeners[0].socket.getsockname()`` tells which port it has found.
+    and ``listeners[0].socket.getsockname()`` tells which port it has found.  A checkpoint.
 
     Args:
       handler: async function that is called with a `trio.SocketStream` for each connection.

@@ -30,21 +30,21 @@ class Sequencer:
         import trio
         import trio.testing
 
-        async def first_and_third(seq):
-            async with seq(0):
-                print("first")
-            async with seq(2):
-                print("third")
+        async def knock(turn):
+            async with turn(0):
+                print("knock, knock")
+            async with turn(2):
+                print("it is me")
 
-        async def second(seq):
-            async with seq(1):
-                print("second")
+        async def answer(turn):
+            async with turn(1):
+                print("who is there?")
 
         async def main():
-            seq = trio.testing.Sequencer()
+            order = trio.testing.Sequencer()
             async with trio.open_nursery() as nursery:
-                nursery.start_soon(second, seq)
-                nursery.start_soon(first_and_third, seq)
+                nursery.start_soon(answer, order)
+                nursery.start_soon(knock, order)
 
         trio.run(main)
 
