@@ -7,6 +7,20 @@ processes, files, sockets) when it is first used, so that ``import trio`` stays 
 
 from __future__ import annotations
 
+import sys
+
+if "trio._core._generated_run" in sys.modules:  # which only the original has
+    from ._installation import MIXED
+
+    raise ImportError(MIXED)
+
+try:
+    from . import _native as _native
+except ImportError as _error:
+    from ._installation import explain_missing
+
+    raise ImportError(explain_missing(_error)) from _error
+
 from . import _lazy
 from ._channel import (
     MemoryChannelStatistics as MemoryChannelStatistics,
@@ -141,4 +155,4 @@ _lazy.install(
         "wrap_file": "_file_io",
     },
 )
-del TYPE_CHECKING, fixup_module_metadata
+del TYPE_CHECKING, fixup_module_metadata, sys

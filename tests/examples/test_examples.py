@@ -199,3 +199,7 @@ def test_graceful_shutdown() -> None:
             assert answers.readline() == "delivered\n"
             assert shop.output.readline() == "every order was delivered\n"
             assert shop.process.wait(LIMIT) == 0
+
+
+def test_slow_steps() -> None:
+    assert run("slow_steps.py") == "__main__.rude held up the loop before line 42 of rude\n"
