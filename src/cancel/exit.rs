@@ -130,13 +130,9 @@ pub fn filter_cancelled<'py>(error: &Exception<'py>) -> PyResult<(bool, Option<E
     }
     let parts = error.call_method1(intern!(py, "split"), (py.get_type::<Cancelled>(),))?;
     let (matched, rest): (Bound<'py, PyAny>, Bound<'py, PyAny>) = parts.extract()?;
-    if matched.is_none() {
-        return Ok((false, Some(error.clone())));
-    }
-    if rest.is_none() {
-        return Ok((true, None));
-    }
-    Ok((true, Some(collapse(rest.cast_into()?)?)))
+    // Also without a `Cancelled` in it, what comes out is the group that `split` has derived.
+    let rest = if rest.is_none() { None } else { Some(collapse(rest.cast_into()?)?) };
+    Ok((!matched.is_none(), rest))
 }
 
 /// Replaces loose groups that hold a single exception by that exception, at every level.

@@ -364,11 +364,12 @@ impl CancelScope {
         let now = if timed { run.now(py)? } else { 0.0 };
         let deadline = if relative == f64::INFINITY { absolute } else { now + relative };
         let due = timed && now >= deadline;
+        let reason = reason.or_else(|| due.then(|| Reason::plain(Source::Deadline)));
         let mut change = ScopeChange::default();
         let owner = slf.clone().unbind();
         let node = run.scopes.with(py, |tree| tree.enter(leaf, shield, owner, &mut change));
         let mut pending = None;
-        if timed && !due && reason.is_none() {
+        if timed && reason.is_none() {
             let entry = Due::Scope(slf.clone().unbind());
             let (key, is_nearest) = run.deadlines.with(py, |heap| {
                 let is_nearest = heap.next().is_none_or(|next| deadline < next);
@@ -385,11 +386,11 @@ impl CancelScope {
             state.node = Some(node);
             state.pending = pending;
             state.runner = Some(owner);
+            state.cancelled = reason.is_some();
+            state.reason.clone_from(&reason);
         });
         if let Some(reason) = reason {
-            run.scopes.with(py, |tree| tree.cancel(node, reason, &mut change));
-        } else if due {
-            Self::cancel_because(slf, Reason::plain(Source::Deadline))?;
+            run.scopes.with(py, |tree| tree.cancel_at_entry(node, reason, &mut change));
         }
         deliver(py, run, change)
     }

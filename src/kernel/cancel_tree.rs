@@ -241,6 +241,14 @@ impl<T, S, R: Clone> CancelTree<T, S, R> {
         self.refresh(id.index, change);
     }
 
+    /// Cancels a scope that has just been entered: its own reason stands, whatever it is inside of.
+    pub fn cancel_at_entry(&mut self, id: NodeId, reason: R, change: &mut Change<S, R>) {
+        if let Some(Node { kind: Kind::Scope(scope), .. }) = self.nodes.get_mut(id) {
+            change.released.extend(scope.reason.take());
+        }
+        self.cancel(id, reason, change);
+    }
+
     /// Turns the protection of a scope against cancellation from outside on or off.
     pub fn set_shield(&mut self, id: NodeId, shield: bool, change: &mut Change<S, R>) {
         if let Some(Node { kind: Kind::Scope(scope), .. }) = self.nodes.get_mut(id) {

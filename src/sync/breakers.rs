@@ -103,13 +103,15 @@ pub fn remove_parking_lot_breaker(task: &Bound<'_, PyAny>, lot: &Bound<'_, PyAny
             return Ok(());
         }
     }
-    Err(not_registered())
+    Err(not_registered(task.py()))
 }
 
 /// The error for a registration that is not there.
-pub fn not_registered() -> PyErr {
+pub fn not_registered(py: Python<'_>) -> PyErr {
     let text = "Attempted to remove task as breaker for a lot it is not registered for";
-    PyRuntimeError::new_err(text)
+    let error = PyRuntimeError::new_err(text);
+    error.set_cause(py, None);
+    error
 }
 
 /// A new dictionary: for every task that breaks lots, the list of these lots.

@@ -186,7 +186,7 @@ impl LockImpl {
         }
         let lot = this.lot(py);
         if !remove_breaker(task, lot) {
-            return Err(not_registered());
+            return Err(not_registered(py));
         }
         let next = wake(lot)?;
         if let Some(next) = &next {

@@ -2,19 +2,24 @@
 //!
 //! As far as anybody can tell, a sleep is a scope with a deadline around a wait that never ends. If a
 //! scope around the sleep is cancelled by the time the task runs again, the sleep therefore ends with
-//! `Cancelled` although its own deadline has passed, too.
+//! `Cancelled` although its own deadline has passed, too; and the deadline is the reason, because it
+//! came first.
 
 use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 
-use crate::core::{current, Due};
+use crate::core::{current, Due, Reason, Source};
+use crate::interop::errors::{raised_here, Cancelled};
 use crate::kernel::DeadlineKey;
 use crate::task::{park, pending_cancellation, receive, AbortOutcome, Interruption, Plan, Task};
 use crate::trap::{poll_checkpoint, Awaitable, Leaf, NewAwaitable, Poll, Request};
 
+#[derive(Clone, Copy)]
 enum Until {
     Seconds(f64),
     Deadline(f64),
+    /// The deadline had passed when the sleep began.
+    Past,
 }
 
 struct Sleep {
@@ -23,26 +28,44 @@ struct Sleep {
 
 impl Leaf for Sleep {
     fn poll(&mut self, py: Python<'_>, turn: u32) -> PyResult<Poll> {
-        let deadline = match self.until {
-            Until::Seconds(0.0) => return poll_checkpoint(py, turn),
-            Until::Seconds(seconds) if turn == 0 && seconds < 0.0 => {
-                return Err(PyValueError::new_err("`seconds` must be non-negative"));
-            }
-            Until::Seconds(seconds) if turn == 0 => current::runner(py)?.get().now(py)? + seconds,
-            Until::Deadline(deadline) => deadline,
-            Until::Seconds(_) => 0.0,
-        };
-        if turn == 0 {
-            if deadline.is_nan() {
-                return Err(PyValueError::new_err("deadline must not be NaN"));
-            }
-            return go_to_sleep(&current::task(py)?, deadline);
+        if turn > 0 {
+            return match self.until {
+                Until::Seconds(0.0) => poll_checkpoint(py, turn),
+                until => wake_up(&current::task(py)?, matches!(until, Until::Past)),
+            };
         }
         let task = current::task(py)?;
-        if receive(&task)?.is_some() {
-            return Err(PyRuntimeError::new_err("Should never have been rescheduled!"));
+        let now = || task.get().runner.get().now(py);
+        let deadline = match self.until {
+            Until::Seconds(0.0) => return poll_checkpoint(py, turn),
+            Until::Seconds(seconds) if seconds < 0.0 => {
+                return Err(PyValueError::new_err("`seconds` must be non-negative"));
+            }
+            Until::Seconds(seconds) => now()? + seconds,
+            Until::Deadline(deadline) => {
+                if deadline != f64::INFINITY && now()? >= deadline {
+                    self.until = Until::Past;
+                }
+                deadline
+            }
+            Until::Past => f64::NEG_INFINITY,
+        };
+        if deadline.is_nan() {
+            return Err(PyValueError::new_err("deadline must not be NaN"));
         }
-        pending_cancellation(&task).map_or(Ok(Poll::Ready), Err)
+        go_to_sleep(&task, deadline)
+    }
+}
+
+/// The end of a sleep, by its deadline or by an interruption.
+fn wake_up(task: &Bound<'_, Task>, was_past: bool) -> PyResult<Poll> {
+    let py = task.py();
+    let overslept = || raised_here(py, Reason::plain(Source::Deadline).to_error(py));
+    match receive(task) {
+        Err(error) if was_past && error.is_instance_of::<Cancelled>(py) => Err(overslept()),
+        Err(error) => Err(error),
+        Ok(Some(_)) => Err(PyRuntimeError::new_err("Should never have been rescheduled!")),
+        Ok(None) => pending_cancellation(task).map_or(Ok(Poll::Ready), |_| Err(overslept())),
     }
 }
 
