@@ -12,6 +12,7 @@ import subprocess
 import sys
 
 from . import PROJECT, downstream as suites, environments, site
+from .parity import check_parity, parity
 from .pythons import SUPPORTED, Python, available, choose
 from .reliability import run_studies
 from .steps import Count, Report, count_cargo, count_compat
@@ -192,6 +193,7 @@ def ci(options: argparse.Namespace) -> int:
         suites.run_suites(report, python, options.profile, [])
     site.build(report, choose([])[-1], options.profile)
     run_studies(report, available()[-1], [])
+    check_parity(report, available()[-1])
     return report.close()
 
 
@@ -199,7 +201,21 @@ def command_line() -> argparse.ArgumentParser:
     """The commands and their options."""
     parser = argparse.ArgumentParser(prog="python -m tools", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
-    for command in (setup, test, compat, downstream, bench, bench_http, profile_example, measure, docs, reliability, lint, ci):
+    for command in (
+        setup,
+        test,
+        compat,
+        downstream,
+        bench,
+        bench_http,
+        profile_example,
+        measure,
+        docs,
+        reliability,
+        parity,
+        lint,
+        ci,
+    ):
         text = command.__doc__ or ""
         sub = commands.add_parser(command.__name__.replace("_", "-"), help=text.rstrip("."), description=text)
         sub.set_defaults(run=command, arguments=[])
@@ -213,10 +229,10 @@ def command_line() -> argparse.ArgumentParser:
                 help="on which CPython; repeatable (default: the newest)",
             )
         sub.add_argument("--profile", default="release", help="cargo profile of the wheel ('dev' has assertions)")
-        if command in (test, compat, downstream, bench, bench_http, profile_example, reliability):
+        if command in (test, compat, downstream, bench, bench_http, profile_example, reliability, parity):
             sub.add_argument("arguments", nargs="*", help="after --: arguments for what is run")
-        if command is reliability:
-            sub.add_argument("--long", action="store_true", help="the long set; takes about an hour")
+        if command in (reliability, parity):
+            sub.add_argument("--long", action="store_true", help="the long set (reliability: about an hour, parity: ten minutes)")
     for command in packaging.COMMANDS:
         text = command.__doc__ or ""
         name = command.__name__.replace("_", "-")
