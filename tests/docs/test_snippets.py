@@ -3,7 +3,7 @@
 A block marked ``python`` is a complete program, run in a process of its own.  A block
 marked ``text`` directly after it is what it prints.  A comment ``<!-- Python 3.11 -->``
 before a program says that older versions lack some of its syntax.  Blocks marked
-``sh`` are for the reader's shell and are not run; others do not exist.  The blocks of
+``sh`` and ``console`` are for the reader's shell and are not run; others do not exist.  The blocks of
 docstrings are programs, too.
 """
 
@@ -128,7 +128,9 @@ def test_readme_and_pages_have_programs() -> None:
 def test_no_program_escapes(page: Path) -> None:
     text = page.read_text(encoding="utf-8")
     strange = [
-        (block.line, block.tag) for block in blocks(text) if block.tag not in {"python", "text", "sh"} and block.tag[:1] != "{"
+        (block.line, block.tag)
+        for block in blocks(text)
+        if block.tag not in {"python", "text", "sh", "console"} and block.tag[:1] != "{"
     ]
     assert strange == []
     assert [found[0] for found in PROGRAM_OUTSIDE.finditer(FENCE.sub("", text))] == []
