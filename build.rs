@@ -23,7 +23,19 @@ fn main() {
     if python.build_flags().0.contains(&BuildFlag::Py_GIL_DISABLED) {
         refuse("this Trio does not support free-threaded builds of CPython yet; use an ordinary one, or the original Trio");
     }
+    link_unwinder();
     pyo3_build_config::use_pyo3_cfgs();
+}
+
+/// Links the library that `TRIO_UNWINDER` names, before the linker's own unwinder.
+///
+/// The C library ends threads by unwinding their stacks, with its own unwinder; what unwinds
+/// Rust's frames has to be the same one, not a copy inside of this extension.
+fn link_unwinder() {
+    println!("cargo:rerun-if-env-changed=TRIO_UNWINDER");
+    if let Ok(library) = std::env::var("TRIO_UNWINDER") {
+        println!("cargo:rustc-cdylib-link-arg={library}");
+    }
 }
 
 /// End the build with one line that stands out.

@@ -7,6 +7,7 @@ everything it makes below ``.cache`` and ``target``:
 * ``pythons`` finds the interpreters of this machine;
 * ``environments`` makes virtual environments and builds wheels, once for each
   state of the sources;
+* ``unwinder`` has what wheels for glibc are linked to;
 * ``steps`` runs commands and counts what they report;
 * ``downstream`` runs other packages' tests;
 * ``site`` builds the documentation and tests it;

@@ -10,13 +10,14 @@ from __future__ import annotations
 
 import hashlib
 import os
+import platform
 import shutil
 import subprocess
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Optional
 
-from . import CACHE, PROJECT
+from . import CACHE, PROJECT, unwinder
 from .pythons import Python, available
 
 # zig links against old versions of the C library; the others check and mend what was built.
@@ -139,11 +140,14 @@ def wheel(python: Python, profile: str = "release") -> Path:
     wanted = folder / source_digest()
     if not list(wanted.glob("*.whl")):
         shutil.rmtree(folder, ignore_errors=True)
-        linking = ["--zig", "--compatibility", "manylinux2014"] if profile == "release" else []
+        linking, env = [], build_variables()
+        if profile == "release":
+            linking = ["--zig", "--compatibility", "manylinux2014"]
+            env["TRIO_UNWINDER"] = unwinder.stand_in(builder(), platform.machine())
         run(
             *(builder(), "-m", "maturin", "build", "--profile", profile, "--locked", *linking),
             *("--interpreter", python.path, "--out", str(wanted)),
-            env=build_variables(),
+            env=env,
         )
     return next(wanted.glob("*.whl"))
 

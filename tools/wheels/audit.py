@@ -24,6 +24,7 @@ from .targets import POLICIES
 BUDGET = 1_500_000
 LIBC = (
     *("libc.so.6", "libpthread.so.0", "libdl.so.2", "libm.so.6"),
+    "libgcc_s.so.1",  # glibc itself needs it to end threads
     *("ld-linux-x86-64.so.2", "ld-linux-aarch64.so.1"),
     *("libc.musl-x86_64.so.1", "libc.musl-aarch64.so.1"),
 )
@@ -111,6 +112,8 @@ def extension(archive: zipfile.ZipFile) -> Iterator[str]:
         foreign = [library for library in facts["needed"] if library not in LIBC]
         if foreign:
             yield f"{name} needs {foreign}"
+        if "libc.so.6" in facts["needed"] and "libgcc_s.so.1" not in facts["needed"]:
+            yield f"{name} has an unwinder of its own, which crashes when the C library ends a thread"
         if facts["search_path"]:
             yield f"{name} has a library search path"
         if facts["exported"] != ["PyInit__native"]:

@@ -15,7 +15,7 @@ import tempfile
 from pathlib import Path
 from typing import Optional
 
-from .. import CACHE, PROJECT, environments
+from .. import CACHE, PROJECT, environments, unwinder
 from ..pythons import SUPPORTED, available
 from . import standard_library
 from .debian import CannotHave
@@ -54,7 +54,9 @@ def native(versions: list[str], folder: Path) -> None:
 
 def cross(target: Target, versions: list[str], folder: Path) -> None:
     """Wheels for another libc or processor; maturin knows those interpreters without having them."""
-    extra = standard_library.variables(target.triple)
+    extra = dict(standard_library.variables(target.triple))
+    if target.libc == GLIBC:
+        extra["TRIO_UNWINDER"] = unwinder.stand_in(environments.builder(), target.processor)
     raw = CACHE / "wheels" / "raw"
     shutil.rmtree(raw, ignore_errors=True)
     maturin(

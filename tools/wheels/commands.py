@@ -17,6 +17,7 @@ from .debian import CannotHave
 from .targets import GLIBC, MUSL, PROCESSORS, Target, wheel_pattern
 
 CI_MUSL = "3.13"
+MUSL_EXCLUSIONS = "tests/compat/exclusions-musl.txt"
 
 
 def wheels(options: argparse.Namespace) -> int:
@@ -113,7 +114,7 @@ def upstream_on_musl(report: Report, version: str) -> None:
     inner = environments.environment(python, "musl", "tests/compat/requirements.txt")
     wheel = next(path for path in build.wheels(Target(MUSL)) if path.match(wheel_pattern(version, Target(MUSL))))
     environments.install(inner, wheel)
-    command = [sys.executable, "-m", "tests.compat", "--python", inner, "--run-slow"]
+    command = [sys.executable, "-m", "tests.compat", "--python", inner, "--run-slow", "--exclude-file", MUSL_EXCLUSIONS]
     report.step(f"musl {version}: upstream's tests", command, count_compat)
 
 
