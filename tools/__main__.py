@@ -149,6 +149,7 @@ def check_rust(report: Report) -> None:
     report.step("cargo clippy", command, env=env)
     command = ["cargo", "test", "--locked", "--no-default-features"]
     report.step("cargo test", command, count_cargo, env)
+    report.step("dependencies", [sys.executable, "-m", "tools.dependencies"])
     probe = subprocess.run(["cargo", "+nightly", "miri", "--version"], capture_output=True)
     if probe.returncode == 0:
         command = ["cargo", "+nightly", "miri", "test", "--no-default-features"]

@@ -22,6 +22,9 @@ pub enum Resumed<'py> {
 /// A daemon thread that asks for the interpreter lock after the interpreter has begun to shut down is
 /// ended by CPython up to 3.13 with `pthread_exit`, which unwinds through our frames without the lock.
 /// What they would clean up is going away as a whole; touching it would be a data race.
+///
+/// The call that is unwound must be declared as one that may be (`C-unwind`): the unwinder would give
+/// up otherwise, and abort the process.
 struct HangIfUnwound;
 
 impl Drop for HangIfUnwound {
@@ -30,6 +33,16 @@ impl Drop for HangIfUnwound {
             std::thread::park();
         }
     }
+}
+
+#[cfg(Py_3_10)]
+extern "C-unwind" {
+    // As in PyO3, which says that it does not unwind.
+    fn PyIter_Send(
+        iterator: *mut ffi::PyObject,
+        value: *mut ffi::PyObject,
+        result: *mut *mut ffi::PyObject,
+    ) -> ffi::PySendResult;
 }
 
 /// Resumes `coroutine` by sending it `None`.
@@ -43,7 +56,7 @@ pub fn resume<'py>(coroutine: &Bound<'py, PyAny>) -> Resumed<'py> {
     let mut result = std::ptr::null_mut();
     let hang = HangIfUnwound;
     // SAFETY: both objects are alive for the call and `result` is a valid place for the outcome.
-    let status = unsafe { ffi::PyIter_Send(coroutine.as_ptr(), ffi::Py_None(), &raw mut result) };
+    let status = unsafe { PyIter_Send(coroutine.as_ptr(), ffi::Py_None(), &raw mut result) };
     std::mem::forget(hang);
     // SAFETY: `result` is a new reference that is ours, or null where the status is an error.
     let result = unsafe { Bound::from_owned_ptr_or_opt(py, result) };
@@ -55,7 +68,7 @@ pub fn resume<'py>(coroutine: &Bound<'py, PyAny>) -> Resumed<'py> {
 }
 
 #[cfg(not(Py_3_10))]
-extern "C" {
+extern "C-unwind" {
     // What the interpreter itself resumes generators with; private, and in every build of 3.9.
     fn _PyGen_Send(generator: *mut ffi::PyObject, value: *mut ffi::PyObject) -> *mut ffi::PyObject;
     fn _PyGen_FetchStopIterationValue(value: *mut *mut ffi::PyObject) -> std::ffi::c_int;

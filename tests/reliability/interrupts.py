@@ -21,7 +21,7 @@ from .book import Book, collect, descriptors, leaves, run
 from .outside import Outside, why_not
 
 LATEST = 0.004
-LIMIT = 20.0
+LIMIT = 2.0
 
 
 class Tally:

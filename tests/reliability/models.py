@@ -23,7 +23,7 @@ def study(book: Book) -> None:
     if shutil.which("cargo") is None:
         book.skip("there is no Rust toolchain")
         return
-    cases = book.amount(200, 20_000)
+    cases = book.amount(200, 5_000)
     search = [sysconfig.get_config_var("LIBDIR"), os.environ.get("LD_LIBRARY_PATH")]
     env = {
         **os.environ,

@@ -64,7 +64,9 @@ ERRORS: dict[str, tuple[int, ...]] = {
     "close": (errno.EINTR, errno.EIO),
 }
 UNNOTICED = {errno.EINTR, errno.EAGAIN}
+# What the other tasks of a program may see instead; a registration that was lost looks like a descriptor that was closed.
 CONNECTION_LOST = {errno.ECONNRESET, errno.EPIPE}
+REGISTRATION_LOST = {*CONNECTION_LOST, errno.EBADF}
 LIMIT = 10.0
 PATIENCE = 100
 
@@ -163,7 +165,7 @@ def judge(call: str, number: int, ended: Optional[BaseException]) -> Optional[st
     unnoticed = number in UNNOTICED and call != "close"
     if unnoticed or (is_crash(ended) and not call.startswith("epoll_")):
         return said
-    known = number in numbers_in(ended) or numbers_in(ended) & CONNECTION_LOST
+    known = number in numbers_in(ended) or numbers_in(ended) & (REGISTRATION_LOST if call == "epoll_ctl" else CONNECTION_LOST)
     closed = number == errno.EBADF and any(isinstance(leaf, trio.ClosedResourceError) for leaf in leaves(ended))
     cut_off = any(isinstance(leaf, trio.BrokenResourceError) for leaf in leaves(ended))
     return None if known or closed or cut_off else said
