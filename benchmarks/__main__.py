@@ -38,7 +38,10 @@ def options_from_command_line() -> argparse.Namespace:
         metavar="CASE",
         help="names or patterns such as 'timeout*' (default: all)",
     )
-    return parser.parse_args()
+    options = parser.parse_args()
+    if options.docs and (options.cases or options.side):
+        parser.error("the documentation shows all cases and all sides")
+    return options
 
 
 def chosen(patterns: list[str]) -> list[Case]:
