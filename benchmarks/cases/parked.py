@@ -1,7 +1,10 @@
 """Crowds of waiting tasks.
 
-``timers``: ten thousand tasks, each asleep for its own moment of half a second;
-CPU time per task from start to end, as most of the time nothing runs.
+``timers``: twenty thousand tasks, each asleep for its own moment of a tenth of a
+second; CPU time per task from start to end, as the clock on the wall mostly shows
+how long they sleep.  ``timers-sparse``: ten thousand within half a second.  Most
+of that time nothing runs, and what is measured includes some four hundred times
+that the kernel puts the thread to sleep and wakes it.
 ``cancel``: twenty thousand tasks wait for ever and are cancelled at once.
 ``memory``: what the resident size of the process grows by for each task that
 waits for ever.
@@ -12,6 +15,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import os
+from functools import partial
 from pathlib import Path
 from random import Random
 from time import perf_counter, process_time
@@ -19,16 +23,16 @@ from time import perf_counter, process_time
 from ..case import Case
 
 ORDER = 60
-SLEEPERS = 10_000
+SLEEPERS, LONGEST_SLEEP = 20_000, 0.1
+FEW_SLEEPERS, LONGEST_SPARSE_SLEEP = 10_000, 0.5
 CANCELLED = 20_000
 PARKED = 50_000
-LONGEST_SLEEP = 0.5
 
 
-def naps(n: int) -> list[float]:
-    """How long each of ``n`` tasks sleeps, the same on every side."""
+def naps(n: int, longest: float) -> list[float]:
+    """How many seconds each of ``n`` tasks sleeps, the same on every side."""
     random = Random(20)
-    return [random.uniform(0, LONGEST_SLEEP) for _ in range(n)]
+    return [random.uniform(0, longest) for _ in range(n)]
 
 
 def resident() -> int:
@@ -38,10 +42,10 @@ def resident() -> int:
     return int(pages) * os.sysconf("SC_PAGE_SIZE")
 
 
-async def trio_timers(n: int) -> float:
+async def trio_timers(n: int, longest: float) -> float:
     import trio
 
-    durations = naps(n)
+    durations = naps(n, longest)
     begin = process_time()
     async with trio.open_nursery() as nursery:
         for duration in durations:
@@ -49,8 +53,8 @@ async def trio_timers(n: int) -> float:
     return process_time() - begin
 
 
-async def asyncio_timers(n: int) -> float:
-    durations = naps(n)
+async def asyncio_timers(n: int, longest: float) -> float:
+    durations = naps(n, longest)
     begin = process_time()
     await asyncio.gather(*(asyncio.sleep(duration) for duration in durations))
     return process_time() - begin
@@ -107,7 +111,20 @@ async def asyncio_memory(n: int) -> float:
 
 
 CASES = [
-    Case("timers", "sleeping task, CPU", trio_timers, asyncio_timers, SLEEPERS),
+    Case(
+        "timers",
+        "sleeping task, CPU",
+        partial(trio_timers, longest=LONGEST_SLEEP),
+        partial(asyncio_timers, longest=LONGEST_SLEEP),
+        SLEEPERS,
+    ),
+    Case(
+        "timers-sparse",
+        "the same, loop mostly idle",
+        partial(trio_timers, longest=LONGEST_SPARSE_SLEEP),
+        partial(asyncio_timers, longest=LONGEST_SPARSE_SLEEP),
+        FEW_SLEEPERS,
+    ),
     Case("cancel", "cancel a parked task", trio_cancel, asyncio_cancel, CANCELLED),
     Case("memory", "memory per parked task", trio_memory, asyncio_memory, PARKED, "B", fresh=True),
 ]

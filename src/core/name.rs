@@ -5,6 +5,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyString;
 use pyo3::{PyTraverseError, PyVisit};
 
+use crate::interop::async_function::AsyncFunction;
 use crate::interop::function;
 use crate::interop::gc::Trace;
 
@@ -29,6 +30,10 @@ impl TaskName {
         }
         let mut source = name.unwrap_or(function).clone();
         if let Some((module, qualname)) = function::names(&source) {
+            return Ok(Self::Function(module.unbind(), qualname.unbind()));
+        }
+        if let Ok(native) = source.cast_exact::<AsyncFunction>() {
+            let (module, qualname) = AsyncFunction::names(native)?;
             return Ok(Self::Function(module.unbind(), qualname.unbind()));
         }
         let py = source.py();

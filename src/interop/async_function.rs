@@ -14,6 +14,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
 use pyo3::{intern, Borrowed, PyTraverseError, PyVisit};
 
+use super::cell::LoopCell;
 use super::coroutine_marks::{asyncio_mark, inspect_mark};
 use super::gc::{gc_fields, Trace};
 use super::slots::called_by_c;
@@ -29,7 +30,11 @@ pub struct AsyncFunction {
     target: ffi::vectorcallfunc,
     /// What it does if it is called without arguments.
     direct: Option<Direct>,
+    /// Its `__module__` and `__qualname__`, once somebody has asked for them.
+    names: LoopCell<Option<Names>>,
 }
+
+type Names = (Py<PyAny>, Py<PyAny>);
 
 /// The body of a function without arguments, for callers who need no checks of arguments.
 pub type Direct = for<'py> fn(Python<'py>) -> PyResult<Bound<'py, PyAny>>;
@@ -75,7 +80,7 @@ impl AsyncFunction {
     }
 }
 
-gc_fields!(AsyncFunction: function);
+gc_fields!(AsyncFunction: function, names);
 
 impl AsyncFunction {
     /// Wraps the function that `module` has under `name`; `direct` is a short cut to its body, if it has
@@ -90,7 +95,13 @@ impl AsyncFunction {
         // SAFETY: the argument is alive.
         let target = unsafe { ffi::PyVectorcall_Function(function.as_ptr()) }
             .ok_or_else(|| PyTypeError::new_err("only built-in functions can be wrapped"))?;
-        let this = Self { vectorcall: call, function: function.clone().unbind(), target, direct };
+        let this = Self {
+            vectorcall: call,
+            function: function.clone().unbind(),
+            target,
+            direct,
+            names: LoopCell::new(None),
+        };
         let object = Bound::new(py, this)?;
         Self::prepare(&object);
         for attribute in ["__name__", "__qualname__", "__module__", "__doc__"] {
@@ -98,6 +109,23 @@ impl AsyncFunction {
         }
         object.setattr("__wrapped__", function)?;
         module.setattr(name, object)
+    }
+
+    /// The `__module__` and `__qualname__`, which do not change once the function is in use.
+    pub fn names<'py>(
+        function: &Bound<'py, Self>,
+    ) -> PyResult<(Bound<'py, PyAny>, Bound<'py, PyAny>)> {
+        let py = function.py();
+        let copy = |(module, qualname): &Names| (module.clone_ref(py), qualname.clone_ref(py));
+        let known = function.get().names.with(py, |names| names.as_ref().map(copy));
+        if let Some((module, qualname)) = known {
+            return Ok((module.into_bound(py), qualname.into_bound(py)));
+        }
+        let module = function.getattr(intern!(py, "__module__"))?;
+        let qualname = function.getattr(intern!(py, "__qualname__"))?;
+        let names = (module.clone().unbind(), qualname.clone().unbind());
+        drop(function.get().names.replace(py, Some(names)));
+        Ok((module, qualname))
     }
 
     /// Tells the interpreter, when the first object has been made, that these can be called quickly.

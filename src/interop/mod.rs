@@ -23,6 +23,7 @@
 //! - [`slots`]: slots of hot classes, filled by hand.
 //! - [`this_thread`]: which thread this is, in one instruction.
 //! - [`thread_name`]: what the operating system calls a thread.
+//! - [`prefetch`]: asking the processor to fetch an object before it is needed.
 //! - [`run_context`]: which run this thread is in, kept where Python code can see it.
 //! - [`transfer`]: system calls that move octets between sockets and Python's memory.
 
@@ -41,6 +42,7 @@ pub mod metaclass;
 pub mod numbers;
 pub mod outcome;
 pub mod pool;
+pub mod prefetch;
 pub mod run_context;
 pub mod slots;
 pub mod this_thread;

@@ -95,7 +95,12 @@ pub fn make<T: Pooled>(py: Python<'_>, content: T) -> PyResult<Bound<'_, T>> {
 /// look at it.
 #[inline]
 pub fn make_untracked<T: Pooled>(py: Python<'_>, content: T) -> PyResult<Bound<'_, T>> {
-    revive(py, content).or_else(|content| Bound::new(py, content))
+    revive(py, content).or_else(|content| {
+        let object = Bound::new(py, content)?;
+        // SAFETY: the object is alive, and tracked by its allocation.
+        unsafe { ffi::PyObject_GC_UnTrack(object.as_ptr().cast()) };
+        Ok(object)
+    })
 }
 
 /// Makes an object out of a dead one's memory; gives the content back if there is none.

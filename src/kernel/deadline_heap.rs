@@ -1,156 +1,137 @@
-//! Deadlines: an indexed four-ary min-heap.
+//! Deadlines: a heap of moments, next to a table of what happens at each.
 //!
-//! Most deadlines never fire: a timeout scope is entered and left long before it is due. Every entry
-//! therefore knows its place in the heap and is taken out at once, so that leaving costs about as
-//! little as entering and no dead entry is ever kept. Four children per node halve the depth of a
-//! binary heap. Equal deadlines fire in the order in which they were inserted.
+//! Most deadlines never fire: a timeout scope is entered and left long before it is due. Leaving takes
+//! the value out of the table and leaves the heap alone; the moment that remains there stands for
+//! nothing and is dropped when it comes to the top, or with all others of its kind once they are the
+//! majority. The heap moves small, plain entries only, and never has to say where one has gone. Equal
+//! deadlines fire in the order in which they were inserted.
 //!
-//! Invariants: an entry is not due before its parent; `slots[entry.slot]` holds the entry's index.
+//! Invariants: the top of the heap stands for a value; every value has one entry in the heap.
+
+use std::cmp::Ordering;
+use std::collections::BinaryHeap;
 
 use super::slab::{Slab, SlabKey};
 
 /// Names an entry of a [`DeadlineHeap`]; stale once the entry was removed or has fired.
 pub type DeadlineKey = SlabKey;
 
-const ARITY: usize = 4;
+/// Up to how many entries without a value are not worth a clean-up.
+const TOLERATED: usize = 64;
 
-#[derive(Debug)]
-struct Entry<T> {
+/// When the value under `key` is due, if it is still there.
+#[derive(Clone, Copy, Debug)]
+struct Moment {
     deadline: f64,
     sequence: u64,
-    slot: SlabKey,
-    value: T,
+    key: SlabKey,
 }
 
-impl<T> Entry<T> {
-    fn before(&self, other: &Self) -> bool {
-        self.deadline < other.deadline
-            || (self.deadline == other.deadline && self.sequence < other.sequence)
+/// The greatest is the one that comes first, as `BinaryHeap` has the greatest at its top.
+impl Ord for Moment {
+    #[inline]
+    fn cmp(&self, other: &Self) -> Ordering {
+        other.deadline.total_cmp(&self.deadline).then(other.sequence.cmp(&self.sequence))
     }
 }
 
-/// The heap. Deadlines are finite seconds on the run's clock.
+impl PartialOrd for Moment {
+    #[inline]
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for Moment {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other) == Ordering::Equal
+    }
+}
+
+impl Eq for Moment {}
+
+/// The heap. Deadlines are seconds on the run's clock, and never NaN.
 #[derive(Debug)]
 pub struct DeadlineHeap<T> {
-    heap: Vec<Entry<T>>,
-    slots: Slab<usize>,
+    moments: BinaryHeap<Moment>,
+    values: Slab<T>,
     sequence: u64,
 }
 
 impl<T> Default for DeadlineHeap<T> {
     fn default() -> Self {
-        Self { heap: Vec::new(), slots: Slab::default(), sequence: 0 }
+        Self { moments: BinaryHeap::new(), values: Slab::default(), sequence: 0 }
     }
 }
 
 impl<T> DeadlineHeap<T> {
     /// How many deadlines are pending.
     pub fn len(&self) -> usize {
-        self.heap.len()
+        self.values.len()
     }
 
     /// Is no deadline pending?
     #[inline]
     pub fn is_empty(&self) -> bool {
-        self.heap.is_empty()
+        self.values.is_empty()
     }
 
     /// The nearest deadline.
     #[inline]
     pub fn next(&self) -> Option<f64> {
-        self.heap.first().map(|entry| entry.deadline)
+        self.moments.peek().map(|moment| moment.deadline)
+    }
+
+    /// What happens at the nearest deadline.
+    #[inline]
+    pub fn next_value(&self) -> Option<&T> {
+        self.values.get(self.moments.peek()?.key)
     }
 
     /// Adds a value that is due at `deadline` seconds.
     pub fn insert(&mut self, deadline: f64, value: T) -> DeadlineKey {
         debug_assert!(!deadline.is_nan());
-        let at = self.heap.len();
-        let slot = self.slots.insert(at);
+        let key = self.values.insert(value);
         self.sequence += 1;
-        self.heap.push(Entry { deadline, sequence: self.sequence, slot, value });
-        self.sift_up(at);
-        slot
+        // The two zeros are the same moment.
+        let deadline = deadline + 0.0;
+        self.moments.push(Moment { deadline, sequence: self.sequence, key });
+        key
     }
 
-    /// Takes an entry out before it is due; `None` if it has left already.
+    /// Takes a value out before it is due; `None` if it has left already.
     pub fn remove(&mut self, key: DeadlineKey) -> Option<T> {
-        let at = *self.slots.get(key)?;
-        Some(self.take(at))
+        let value = self.values.remove(key)?;
+        if self.moments.len() > 2 * self.values.len() + TOLERATED {
+            let values = &self.values;
+            self.moments.retain(|moment| values.get(moment.key).is_some());
+        }
+        self.uncover();
+        Some(value)
     }
 
-    /// Takes the nearest entry if it is due at `now`.
+    /// Takes the nearest value if it is due at `now`.
     #[inline]
     pub fn pop_due(&mut self, now: f64) -> Option<T> {
-        if self.next()? <= now {
-            Some(self.take(0))
-        } else {
-            None
+        if self.next()? > now {
+            return None;
         }
+        let moment = self.moments.pop()?;
+        let value = self.values.remove(moment.key);
+        self.uncover();
+        value
     }
 
     /// All values, in no order.
     pub fn iter(&self) -> impl Iterator<Item = &T> {
-        self.heap.iter().map(|entry| &entry.value)
+        self.values.iter()
     }
 
-    /// Takes all values, in no order.
-    #[must_use]
-    pub fn drain(&mut self) -> Vec<T> {
-        self.slots = Slab::default();
-        std::mem::take(&mut self.heap).into_iter().map(|entry| entry.value).collect()
-    }
-
-    fn take(&mut self, at: usize) -> T {
-        let entry = self.heap.swap_remove(at);
-        self.slots.remove(entry.slot);
-        if at < self.heap.len() {
-            self.note_place(at);
-            self.sift_up(at);
-            self.sift_down(at);
-        }
-        entry.value
-    }
-
-    fn note_place(&mut self, at: usize) {
-        let slot = self.heap[at].slot;
-        *self.slots.at_mut(slot.index) = at;
-    }
-
-    fn swap(&mut self, a: usize, b: usize) {
-        self.heap.swap(a, b);
-        self.note_place(a);
-        self.note_place(b);
-    }
-
-    fn sift_up(&mut self, mut at: usize) {
-        while at > 0 {
-            let parent = (at - 1) / ARITY;
-            if !self.heap[at].before(&self.heap[parent]) {
-                break;
-            }
-            self.swap(at, parent);
-            at = parent;
-        }
-    }
-
-    fn sift_down(&mut self, mut at: usize) {
-        loop {
-            let first = at * ARITY + 1;
-            let last = (first + ARITY).min(self.heap.len());
-            let Some(least) = (first..last).reduce(|best, child| {
-                if self.heap[child].before(&self.heap[best]) {
-                    child
-                } else {
-                    best
-                }
-            }) else {
-                break;
-            };
-            if !self.heap[least].before(&self.heap[at]) {
-                break;
-            }
-            self.swap(at, least);
-            at = least;
+    /// Drops moments without a value from the top.
+    #[inline]
+    fn uncover(&mut self) {
+        while self.moments.peek().is_some_and(|moment| self.values.get(moment.key).is_none()) {
+            self.moments.pop();
         }
     }
 }
@@ -202,7 +183,28 @@ mod tests {
             }
             assert_eq!(heap.len(), model.len());
         }
-        assert_eq!(heap.drain().len(), model.len());
-        assert!(heap.is_empty());
+        assert_eq!(heap.iter().count(), model.len());
+    }
+
+    #[test]
+    fn what_was_taken_out_leaves_little_behind() {
+        let mut heap = DeadlineHeap::default();
+        heap.insert(0.5, 0);
+        let keys: Vec<_> = (1..=10_000).map(|n| heap.insert(f64::from(n), n)).collect();
+        for (n, key) in (1..).zip(keys) {
+            assert_eq!(heap.remove(key), Some(n));
+            assert!(heap.moments.len() <= 2 * heap.len() + super::TOLERATED);
+        }
+        assert_eq!(heap.next_value(), Some(&0));
+        assert_eq!(heap.pop_due(1.0), Some(0));
+        assert!(heap.is_empty() && heap.next().is_none());
+    }
+
+    #[test]
+    fn the_two_zeros_are_one_moment() {
+        let mut heap = DeadlineHeap::default();
+        heap.insert(0.0, 'a');
+        heap.insert(-0.0, 'b');
+        assert_eq!(heap.pop_due(0.0), Some('a'));
     }
 }

@@ -145,6 +145,12 @@ impl<T> Slab<T> {
         SlabKey { index, generation: self.slot(index).map_or(0, |slot| slot.generation) }
     }
 
+    /// How many values are in it.
+    #[inline]
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
     /// Is nothing stored?
     #[inline]
     pub fn is_empty(&self) -> bool {

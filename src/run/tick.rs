@@ -23,6 +23,8 @@ use crate::core::instruments::Hook;
 use crate::core::poller::PollSet;
 use crate::core::{Due, Runner};
 use crate::interop::errors::{os_error, TrioInternalError};
+use crate::interop::prefetch::prefetch;
+use crate::kernel::DeadlineHeap;
 use crate::task::{reschedule, Resume, Task};
 use crate::wake::wake_entry_task;
 
@@ -34,6 +36,8 @@ const STEPS_PER_POLL: usize = 64;
 const POLL_INTERVAL: Duration = Duration::from_micros(500);
 /// After how many steps the clock is read first.
 const STEPS_BEFORE_CLOCK_READ: usize = 4;
+/// From which number of tasks on it pays to fetch their memory ahead.
+const CROWD: usize = 32;
 /// How much time may pass between two looks at the clock if steps go on as they did.
 const CLOCK_INTERVAL: Duration = Duration::from_micros(60);
 
@@ -185,7 +189,7 @@ impl Ticker {
         if self.skipped {
             look(run, py)?;
         }
-        while let Some(due) = run.deadlines.with(py, |heap| heap.pop_due(now)) {
+        while let Some(due) = run.deadlines.with(py, |heap| pop_due(heap, now)) {
             match due {
                 Due::Scope(scope) => CancelScope::expire(scope.bind(py))?,
                 Due::Sleeper(task) => reschedule(task.bind(py), Resume::Nothing)?,
@@ -217,6 +221,9 @@ impl Ticker {
         self.steps_since_poll += batch.len();
         let mut batch = Batch { runner, tasks: self.reversed_order(run, py, batch)? };
         while let Some(task) = batch.tasks.pop() {
+            if batch.tasks.len() >= CROWD {
+                fetch_ahead(py, &batch.tasks);
+            }
             step(runner, &task.into_bound(py))?;
         }
         Ok(())
@@ -245,6 +252,16 @@ impl Ticker {
         }
         Ok(batch)
     }
+}
+
+/// Takes what is due, and has fetched what is due next.
+#[inline]
+fn pop_due(heap: &mut DeadlineHeap<Due>, now: f64) -> Option<Due> {
+    let due = heap.pop_due(now)?;
+    if let Some(Due::Sleeper(next)) = heap.next_value() {
+        prefetch(next);
+    }
+    Some(due)
 }
 
 /// Random bits, fetched by the word: a call of Python's generator for every batch would cost as much
@@ -294,6 +311,19 @@ impl Drop for Batch<'_, '_> {
             }
             queue.recycle(std::mem::take(tasks));
         });
+    }
+}
+
+/// Has fetched what the steps after the next one will touch: a task first, and what it refers to when the
+/// reference can be followed without waiting.
+#[inline]
+fn fetch_ahead(py: Python<'_>, tasks: &[Py<Task>]) {
+    let ahead = |steps: usize| tasks.len().checked_sub(steps).and_then(|at| tasks.get(at));
+    if let Some(task) = ahead(4) {
+        prefetch(task);
+    }
+    if let Some(task) = ahead(2) {
+        task.get().prefetch_coroutine(py);
     }
 }
 

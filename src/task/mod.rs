@@ -28,6 +28,7 @@ use crate::interop::cell::{LoopCell, LoopValue};
 use crate::interop::errors::no_public_constructor;
 use crate::interop::gc::{gc_fields, Trace};
 use crate::interop::pool::{self, pooled};
+use crate::interop::prefetch::prefetch_any;
 use crate::kernel::NodeId;
 
 pub use schedule::{
@@ -260,6 +261,14 @@ impl Task {
     pub fn is_main(&self, py: Python<'_>) -> bool {
         let main = self.runner.get().main_task.get(py);
         main.is_some_and(|main| std::ptr::eq(main.get(), self))
+    }
+
+    /// Has the coroutine and the context fetched into the processor's caches.
+    #[inline]
+    pub fn prefetch_coroutine(&self, py: Python<'_>) {
+        for part in [&self.coroutine, &self.context] {
+            part.with(py, |object| object.as_ref().map(prefetch_any));
+        }
     }
 
     /// Does something wait to be delivered at the next checkpoint?
