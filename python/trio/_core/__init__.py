@@ -11,7 +11,6 @@ from .._native import (
     Task as Task,
     TrioToken as TrioToken,
     add_instrument as add_instrument,
-    cancel_shielded_checkpoint as cancel_shielded_checkpoint,
     checkpoint as checkpoint,
     checkpoint_if_cancelled as checkpoint_if_cancelled,
     current_clock as current_clock,
@@ -71,6 +70,7 @@ if TYPE_CHECKING:
     from ._traps import (
         Abort as Abort,
         RaiseCancelT as RaiseCancelT,
+        cancel_shielded_checkpoint as cancel_shielded_checkpoint,
         permanently_detach_coroutine_object as permanently_detach_coroutine_object,
         reattach_detached_coroutine_object as reattach_detached_coroutine_object,
         temporarily_detach_coroutine_object as temporarily_detach_coroutine_object,
@@ -96,6 +96,7 @@ _lazy.install(
         "UnboundedQueue": "_unbounded_queue",
         "UnboundedQueueStatistics": "_unbounded_queue",
         "add_parking_lot_breaker": "_parking_lot",
+        "cancel_shielded_checkpoint": "_traps",
         "permanently_detach_coroutine_object": "_traps",
         "reattach_detached_coroutine_object": "_traps",
         "remove_parking_lot_breaker": "_parking_lot",

@@ -32,9 +32,10 @@ if type(Nursery) is type:  # the native class stays as it is when the package is
 
 
 class TaskStatus:
-    """Handed to a function that runs under ``nursery.start``: its way to report that it is ready."""
+    """Handed to a function that runs under ``nursery.start``: its way to report that it is ready.
 
-    __slots__ = ("_called", "_cradle", "_home", "_value")
+    No ``__slots__``: programs put a ``started`` of their own into the object to see the report come by.
+    """
 
     def __init__(self, cradle: Nursery, home: Nursery) -> None:
         self._cradle = cradle

@@ -10,6 +10,7 @@ from __future__ import annotations
 import types
 from enum import Enum
 
+from .. import _native
 from .._native import Trap, announce_abort, current_task, reschedule, wait_for_reschedule
 
 TYPE_CHECKING = False
@@ -49,6 +50,15 @@ ABORT_MEMBERS = (Abort.SUCCEEDED, Abort.FAILED)
 @types.coroutine
 def _yield(message: object) -> Generator[object, Any, Any]:
     return (yield message)
+
+
+async def cancel_shielded_checkpoint() -> None:
+    """Let other tasks run, without a look at cancellation.
+
+    A schedule point but not a cancel point: together with `checkpoint_if_cancelled` it makes a whole checkpoint, for
+    operations that have to act between the two.
+    """
+    await _native.cancel_shielded_checkpoint()
 
 
 async def wait_task_rescheduled(abort_func: Callable[[RaiseCancelT], Abort]) -> Any:
