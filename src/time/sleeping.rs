@@ -31,7 +31,11 @@ impl Leaf for Sleep {
         if turn > 0 {
             return match self.until {
                 Until::Seconds(0.0) => poll_checkpoint(py, turn),
-                until => wake_up(&current::task(py)?, matches!(until, Until::Past)),
+                // Ctrl-C is delivered as at any checkpoint, and received in the turn after.
+                Until::Past if turn == 1 && current::task(py)?.get().is_interrupted(py) => {
+                    poll_checkpoint(py, turn)
+                }
+                _ => wake_up(&current::task(py)?),
             };
         }
         let task = current::task(py)?;
@@ -45,10 +49,11 @@ impl Leaf for Sleep {
             Until::Deadline(deadline) => {
                 if deadline != f64::INFINITY && now()? >= deadline {
                     self.until = Until::Past;
+                    return poll_checkpoint(py, turn);
                 }
                 deadline
             }
-            Until::Past => f64::NEG_INFINITY,
+            Until::Past => return poll_checkpoint(py, turn),
         };
         if deadline.is_nan() {
             return Err(PyValueError::new_err("deadline must not be NaN"));
@@ -58,15 +63,19 @@ impl Leaf for Sleep {
 }
 
 /// The end of a sleep, by its deadline or by an interruption.
-fn wake_up(task: &Bound<'_, Task>, was_past: bool) -> PyResult<Poll> {
-    let py = task.py();
-    let overslept = || raised_here(py, Reason::plain(Source::Deadline).to_error(py));
-    match receive(task) {
-        Err(error) if was_past && error.is_instance_of::<Cancelled>(py) => Err(overslept()),
-        Err(error) => Err(error),
-        Ok(Some(_)) => Err(PyRuntimeError::new_err("Should never have been rescheduled!")),
-        Ok(None) => pending_cancellation(task).map_or(Ok(Poll::Ready), |_| Err(overslept())),
+fn wake_up(task: &Bound<'_, Task>) -> PyResult<Poll> {
+    if receive(task)?.is_some() {
+        return Err(PyRuntimeError::new_err("Should never have been rescheduled!"));
     }
+    pending_cancellation(task).map_or(Ok(Poll::Ready), |error| Err(overslept(task.py(), error)))
+}
+
+/// The error for a task that is cancelled when its sleep's deadline has passed, which is then the reason.
+fn overslept(py: Python<'_>, error: PyErr) -> PyErr {
+    if error.is_instance_of::<Cancelled>(py) {
+        return raised_here(py, Reason::plain(Source::Deadline).to_error(py));
+    }
+    error
 }
 
 fn go_to_sleep(task: &Bound<'_, Task>, deadline: f64) -> PyResult<Poll> {

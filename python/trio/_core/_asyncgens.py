@@ -79,7 +79,7 @@ class AsyncGenerators:
         # Last, because a filter may turn it into an exception.
         warnings.warn(
             f"Async generator {name!r} was garbage collected before it had been exhausted. Surround its use in"
-            " 'async with aclosing(...):' to have it cleaned up where it was used.",
+            " 'async with aclosing(...):' to ensure that it gets cleaned up as soon as you're done using it.",
             ResourceWarning,
             stacklevel=2,
             source=agen,
@@ -139,7 +139,7 @@ async def _close(agen: Agen, name: str) -> None:
     """Close one generator, in a scope that is cancelled already; log what it raises."""
     try:
         with CancelScope(shield=True) as scope:
-            scope._cancel_for_shutdown("finalizing async generators")
+            scope.cancel("disallow async work when closing async generators during trio shutdown")
             await agen.aclose()
     except BaseException:
         import logging

@@ -119,8 +119,10 @@ async def _start_in_cradle(
     except BaseException as exc:
         if not hasattr(exc, "exceptions"):
             raise
-        from .._util import MultipleExceptionError, raise_single_exception_from_group
+        from .._util import MultipleExceptionError, raise_saving_context, raise_single_exception_from_group
 
+        if len(exc.exceptions) == 1:
+            raise_saving_context(exc.exceptions[0])
         try:
             raise_single_exception_from_group(exc)  # type: ignore[arg-type,unused-ignore]
         except MultipleExceptionError:
