@@ -95,6 +95,13 @@ class Machine:
     async def main(self) -> object:
         """The main task."""
         trio.lowlevel.spawn_system_task(self.watchdog, name="watchdog")
+        try:
+            return await self.tasks()
+        finally:
+            self.close()
+
+    async def tasks(self) -> object:
+        """What the main task does."""
         with trio.CancelScope() as scope:
             self.stock.scopes.append(scope)
             async with trio.open_nursery() as nursery:
@@ -110,11 +117,19 @@ class Machine:
         for round in range(4):
             await trio.sleep_until(LIMIT * (round + 1))
             self.log("watchdog", len(self.stock.scopes))
+            for task in self.stock.more("parked"):
+                trio.lowlevel.reschedule(task)
+            self.stock.more("parked").clear()
             for scope in self.stock.scopes:
                 scope.shield = False
                 scope.cancel("watchdog")
         self.log("stuck")
         raise AssertionError("stuck")
+
+    def close(self) -> None:
+        """Close what the operating system knows of."""
+        for end in self.stock.more("sockets"):
+            end.close()
 
 
 class Place:

@@ -74,7 +74,12 @@ def context_of(error: BaseException) -> Optional[BaseException]:
     is raised while they wait has that call's `WouldBlock` as its context; and some
     of its errors hide, by ``from None``, an error of an implementation in Python,
     such as the `KeyError` of a dictionary.  Ours raise neither inside.
+
+    The context of a `Cancelled` is not compared: genuine Trio makes it at the moment of the cancellation, so that it has
+    what the *cancelling* task was handling; ours makes it in the task that it is raised in.
     """
+    if type(error).__name__ == "Cancelled":
+        return None
     context, hidden = error.__context__, error.__suppress_context__ and error.__cause__ is None
     while context is not None and not frames(context.__traceback__):
         if not hidden and type(context).__name__ != "WouldBlock":

@@ -12,6 +12,7 @@ import faulthandler
 import gc
 import json
 import logging
+import queue
 import sys
 import warnings
 from typing import Any
@@ -22,12 +23,12 @@ import trio.testing
 
 from . import statements
 from .machine import Machine
-from .trace import HERE, describe, tree
+from .trace import HERE, tree
 
 PATIENCE = 10.0
 EVERY = 50
 
-assert statements.__all__
+assert statements.ALL
 
 
 class Listener(logging.Handler):
@@ -70,13 +71,35 @@ def run_program(program: dict[str, Any]) -> list[Any]:
     return machine.trace
 
 
+class Regular(trio.abc.Instrument):
+    """Makes the loop look for events in every turn, as ours does not if nobody watches."""
+
+    def before_io_wait(self, timeout: float) -> None:
+        pass
+
+
+def start(machine: Machine) -> object:
+    """Run the machine, by itself or as a guest."""
+    options: dict[str, Any] = {"clock": machine.clock, "strict_exception_groups": machine.program["strict"]}
+    if machine.program.get("regular"):
+        options["instruments"] = [Regular()]
+    if not machine.program.get("guest"):
+        return trio.run(machine.main, **options)
+    calls: queue.SimpleQueue[Any] = queue.SimpleQueue()
+    done: list[Any] = []
+    trio.lowlevel.start_guest_run(machine.main, run_sync_soon_threadsafe=calls.put, done_callback=done.append, **options)
+    while not done:
+        calls.get()()
+    return done.pop().unwrap()
+
+
 def finish(machine: Machine) -> None:
     """Run the machine and add how it ended."""
     try:
-        machine.log("result", trio.run(machine.main, clock=machine.clock, strict_exception_groups=machine.program["strict"]))
+        machine.log("result", start(machine))
     except BaseException as error:
         machine.trace.append(["error", tree(error)])
-    machine.log("at the end", machine.clock.current_time(), describe(machine.steps))
+    machine.log("at the end", machine.clock.current_time(), machine.steps)
 
 
 def hurried() -> Any:

@@ -1,5 +1,5 @@
 """What programs can do, a module per topic; importing this fills the table."""
 
-from . import channels, flow, look, primitives, scopes, tasks, time, waiting
+from . import channels, flow, generators, look, outside, primitives, scopes, sockets, tasks, threads, time, waiting
 
-__all__ = ["channels", "flow", "look", "primitives", "scopes", "tasks", "time", "waiting"]
+ALL = (channels, flow, generators, look, outside, primitives, scopes, sockets, tasks, threads, time, waiting)
