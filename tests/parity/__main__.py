@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, Optional
 
 from hypothesis import HealthCheck, Phase, given, seed, settings
+from hypothesis.errors import Flaky
 
 from .generate import programs
 from .program import TABLE, statements_of
@@ -83,8 +84,8 @@ class Comparison:
 
         try:
             check()
-        except Different:
-            print(f"seed {number}")
+        except (Different, Flaky) as error:
+            print(f"seed {number}: {type(error).__name__}")
             return False
         return True
 

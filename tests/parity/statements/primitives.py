@@ -8,6 +8,7 @@ import trio
 
 from ..machine import Place, pick
 from ..program import BLOCK, INDEX, Block, choice, statement
+from ..trace import describe
 
 HOW = choice("acquire", "acquire_nowait", "release", "statistics", "repr")
 
@@ -17,11 +18,20 @@ async def use(thing: Any, how: str) -> object:
     if how == "acquire":
         return await thing.acquire()
     if how == "statistics":
-        return repr(thing.statistics())
+        return statistics(thing)
     if how == "repr":
         return repr(thing)
     result: object = getattr(thing, how)()
     return result
+
+
+def statistics(thing: Any) -> object:
+    """Its statistics; who has borrowed from a limiter is a set, whose order says nothing."""
+    found = thing.statistics()
+    if isinstance(thing, trio.CapacityLimiter):
+        borrowers = sorted(describe(who) for who in found.borrowers)
+        return [found.borrowed_tokens, found.total_tokens, borrowers, found.tasks_waiting]
+    return repr(found)
 
 
 @statement("locks", INDEX, HOW)
