@@ -244,10 +244,14 @@ def fixup_module_metadata(module_name: str, namespace: Mapping[str, object]) -> 
 
 
 def name_asyncgen(agen: AsyncGeneratorType[object, NoReturn]) -> str:
-    """The function behind an async generator as ``module.qualname``, or with its file if the module is unknown."""
+    """The function behind an async generator as ``module.qualname``, or with its file if the module is unknown.
+
+    The generators of the library ``async_generator`` have no name of their own, but the code of one.
+    """
     frame = agen.ag_frame
     module = frame.f_globals.get("__name__") if frame is not None else None
-    return f"{module or f'<{agen.ag_code.co_filename}>'}.{agen.__qualname__}"
+    name = getattr(agen, "__qualname__", agen.ag_code.co_name)
+    return f"{module or f'<{agen.ag_code.co_filename}>'}.{name}"
 
 
 # ---- exceptions and mutual exclusion ----

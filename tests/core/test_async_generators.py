@@ -7,10 +7,12 @@ import warnings
 from collections.abc import AsyncGenerator
 
 import pytest
+from async_generator import async_generator, yield_
 
 import trio
 import trio.lowlevel
 from trio._core._run import GLOBAL_RUN_CONTEXT
+from trio._util import name_asyncgen
 
 
 def test_collected_between_the_last_task_and_the_last_clean_up(
@@ -49,3 +51,27 @@ def test_collected_between_the_last_task_and_the_last_clean_up(
             warnings.simplefilter("ignore", ResourceWarning)
             trio.run(main)
         assert sorted(events) == ["cleaned up", "collected"]
+
+
+@pytest.mark.filterwarnings("ignore:the .type, exc, tb. signature:DeprecationWarning")  # of the library
+def test_generators_of_the_library_are_closed_like_native_ones() -> None:
+    """Those of ``async_generator`` register with the same hooks, and have fewer attributes."""
+    closed = False
+
+    @async_generator
+    async def numbers() -> None:
+        nonlocal closed
+        try:
+            await yield_(1)
+        finally:
+            closed = True
+
+    async def main() -> None:
+        generator = numbers()
+        assert await generator.__anext__() == 1
+        assert name_asyncgen(generator).endswith(".numbers")
+        kept.append(generator)
+
+    kept: list[object] = []
+    trio.run(main)
+    assert closed
