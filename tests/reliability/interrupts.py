@@ -9,7 +9,10 @@ is back; and a program that always runs to its end afterwards finds everything i
 from __future__ import annotations
 
 import gc
+import json
+import random
 import signal
+import subprocess
 import sys
 import time
 import warnings
@@ -22,6 +25,8 @@ from .outside import Outside, why_not
 
 LATEST = 0.004
 LIMIT = 2.0
+BATCH = 100
+PATIENCE = 40
 
 
 class Tally:
@@ -138,32 +143,55 @@ def leftovers(before: dict[int, str]) -> Optional[str]:
     return f"left open: { {fd: what for fd, what in now.items() if before.get(fd) != what} }"
 
 
-def study(book: Book) -> None:
-    """Many strikes."""
-    reason = why_not()
-    if reason:
-        book.skip(reason)
-        return
+def batch(seed: int, count: int) -> None:
+    """Strike so often, in a process of its own, and print what was found."""
     complaints: list[str] = []
     sys.unraisablehook = lambda event: complaints.append(f"{event.exc_value!r} in {event.object!r}")
     warnings.simplefilter("ignore")  # what was about to be awaited when the signal came never is
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    outside = Outside()
+    outside, chance = Outside(), random.Random(seed)
     trio.run(in_order)
     collect()
     gc.freeze()
-    hits = 0
-    for number in range(book.amount(300, 10_000)):
-        delay = book.random.uniform(1e-6, LATEST)
+    hits, wrongs = 0, []
+    for number in range(count):
+        delay = chance.uniform(1e-6, LATEST)
         within, wrong = strike(outside, delay)
         hits += within
-        book.check("one KeyboardInterrupt, nothing lost", wrong is None, f"no. {number}, after {delay * 1e6:.0f} us: {wrong}")
-        if number % 100 == 0:
-            collect()
-            alive = sum(type(item) is trio.lowlevel.Task for item in gc.get_objects())
-            book.check("no task lives on", alive == 0, f"{alive} tasks after {number} strikes")
-            book.check("the next run works", trio.run(in_order) == 0)
-    book.check("nobody complains behind the scenes", not complaints, complaints[:3])
+        if wrong is not None:
+            wrongs.append(f"no. {number}, after {delay * 1e6:.0f} us: {wrong}")
+    collect()
+    alive = sum(type(item) is trio.lowlevel.Task for item in gc.get_objects())
+    works = trio.run(in_order) == 0
+    print(json.dumps({"hits": hits, "wrong": wrongs, "alive": alive, "works": works, "complaints": complaints}))
+
+
+def study(book: Book) -> None:
+    """Many strikes, in batches; a batch that does not end counts as one strike that did not end."""
+    reason = why_not()
+    if reason:
+        book.skip(reason)
+        return
+    hits = 0
+    for number in range(book.amount(1, 100)):
+        seed = book.seed * 1000 + number
+        script = f"from tests.reliability.interrupts import batch; batch({seed}, {BATCH})"
+        try:
+            done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=PATIENCE)
+        except subprocess.TimeoutExpired:
+            book.check("a run that was struck ends", False, f"one of the strikes with seed {seed}", cases=BATCH)
+            continue
+        book.check("a run that was struck ends", done.returncode == 0, f"seed {seed}: {done.stderr[-800:]}", cases=BATCH)
+        if done.returncode:
+            continue
+        found = json.loads(done.stdout)
+        hits += found["hits"]
+        wrong = found["wrong"]
+        book.check("one KeyboardInterrupt, nothing lost", not wrong, f"seed {seed}: {wrong[:3]}", cases=BATCH)
+        book.check("no task lives on", found["alive"] == 0, f"seed {seed}: {found['alive']}")
+        book.check("the next run works", found["works"], f"seed {seed}")
+        complaints = found["complaints"]
+        book.check("nobody complains behind the scenes", not complaints, f"seed {seed}: {complaints[:3]}")
     book.figure("strikes that hit a run in progress", hits)
 
 
