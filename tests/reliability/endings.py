@@ -288,7 +288,7 @@ def perform(case: Case) -> str:
 def study(book: Book) -> None:
     """Every program, several times."""
     for name, case in CASES.items():
-        for _ in range(book.amount(2, 20)):
+        for _ in range(book.amount(2, 10)):
             wrong = perform(case)
             book.check(name, not wrong, wrong)
 

@@ -4,6 +4,9 @@ The kernel sends SIGINT after a random time to a program that is busy with every
 timeouts, channels, locks, sockets, threads.  Each run has to end with exactly one KeyboardInterrupt, alone or in groups, and
 nothing else; every task that began has to have ended, each in its ``finally``; nothing stays open; the process's handler
 is back; and a program that always runs to its end afterwards finds everything in order.
+
+The program only uses context managers that Ctrl-C cannot split.  `trio.fail_after`, a generator, is none: struck while it is
+entered, here as under genuine Trio, it leaves a scope open, which is later closed by whoever collects the generator.
 """
 
 from __future__ import annotations
@@ -87,12 +90,13 @@ class Busy:
             await trio.to_thread.run_sync(trio.from_thread.run_sync, int)
 
     async def main(self) -> None:
-        with self.sockets[0], self.sockets[1], trio.fail_after(LIMIT):
+        with self.sockets[0], self.sockets[1], trio.move_on_after(LIMIT):
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self.families)
                 nursery.start_soon(self.talk)
                 nursery.start_soon(self.threads)
                 await self.families()
+        raise AssertionError("it went on without the interrupt")
 
 
 async def in_order() -> int:
@@ -136,7 +140,7 @@ def leftovers(before: dict[int, str]) -> Optional[str]:
     """Descriptors that are still open, once worker threads have had a moment."""
     for _ in range(100):
         now = descriptors()
-        if now == before:
+        if now.items() <= before.items():  # an earlier run's thread may just have let go of something
             return None
         gc.collect()
         time.sleep(0.005)
