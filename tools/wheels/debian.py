@@ -41,8 +41,13 @@ def mirror() -> str:
     if not shutil.which("apt-get") or not os.path.exists(KEYRING):
         raise CannotHave("this is not a Debian with apt-get and debian-archive-keyring")
     command = ("apt-get", "indextargets", "--format", "$(REPO_URI)", "Created-By: Packages", "Label: Debian")
-    found = subprocess.run(command, capture_output=True, text=True, check=False).stdout.split()
-    if not found:
+    for attempt in range(2):
+        found = subprocess.run(command, capture_output=True, text=True, check=False).stdout.split()
+        if found:
+            break
+        if attempt == 0:  # a new machine has no lists yet
+            subprocess.run(("apt-get", "-qq", "update"), stdin=subprocess.DEVNULL, check=False)
+    else:
         raise CannotHave("apt knows no Debian archive here; an `apt-get update` as root may help")
     return found[0]
 

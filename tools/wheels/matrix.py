@@ -118,7 +118,7 @@ def wheelhouse(which: str, dist: Path, libc: str, python: Python) -> Path:
 
 def one_round(python: Python, libc: str, which: str, source: Path) -> tuple[float, float, float]:
     """Install, try, import, weigh."""
-    folder = HOME / "venv"
+    folder = HOME / f"venv-{os.getpid()}"
     environments.fresh(python, folder)
     inner = str(folder / "bin" / "python")
     before = weight(folder)
@@ -143,7 +143,7 @@ def one_round(python: Python, libc: str, which: str, source: Path) -> tuple[floa
 
 def replaced_by_dependents(python: Python, source: Path) -> str:
     """Install packages that require Trio after ours, from the index; what they left instead of ours, or nothing."""
-    folder = HOME / "venv"
+    folder = HOME / f"venv-{os.getpid()}"
     environments.fresh(python, folder)
     inner = str(folder / "bin" / "python")
     environments.run(inner, "-m", "pip", "install", "--quiet", "--no-index", "--find-links", str(source), "trio")

@@ -97,7 +97,7 @@ def compiler() -> dict[str, str]:
     """The variables that make ``configure`` use musl."""
     command = HOME / "musl-cc"
     if not command.is_file():
-        for tool in ("gcc", "make", "patch"):
+        for tool in ("gcc", "make"):
             if not shutil.which(tool):
                 raise debian.CannotHave(f"building a musl CPython needs {tool}: apt-get install build-essential")
         debian.packages(ROOT, "trixie", "musl", "musl-dev", "musl-tools")
