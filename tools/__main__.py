@@ -195,6 +195,7 @@ def ci(options: argparse.Namespace) -> int:
     site.build(report, choose([])[-1], options.profile)
     run_studies(report, available()[-1], [])
     check_parity(report, available()[-1])
+    packaging.ci(report)
     return report.close()
 
 
