@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import os
 import platform
 from pathlib import Path
 from typing import Optional
@@ -33,7 +34,8 @@ def render(cells: list[Cell], rounds: int) -> str:
     today = datetime.date.today().isoformat()
     lines += [
         "",
-        f"{today}, {platform.system()} {platform.release()}, {platform.machine()}; medians of {rounds} interleaved rounds.",
+        f"{today}, {platform.system()} {platform.release()}, {platform.machine()}; medians of {rounds} interleaved rounds,",
+        f"{os.cpu_count()} cores with a load of {os.getloadavg()[0]:.1f}, the measurement included.",
         "Install: pip from a folder with the wheels. Import: `import trio` in a new process. On disk: what the",
         "installation added, with dependencies and the bytecode that pip makes.",
     ]
