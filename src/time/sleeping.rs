@@ -41,7 +41,7 @@ impl Leaf for Sleep {
         let task = current::task(py)?;
         let now = || task.get().runner.get().now(py);
         let deadline = match self.until {
-            Until::Seconds(0.0) => return poll_checkpoint(py, turn),
+            Until::Seconds(0.0) | Until::Past => return poll_checkpoint(py, turn),
             Until::Seconds(seconds) if seconds < 0.0 => {
                 return Err(PyValueError::new_err("`seconds` must be non-negative"));
             }
@@ -53,7 +53,6 @@ impl Leaf for Sleep {
                 }
                 deadline
             }
-            Until::Past => return poll_checkpoint(py, turn),
         };
         if deadline.is_nan() {
             return Err(PyValueError::new_err("deadline must not be NaN"));

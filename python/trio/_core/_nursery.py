@@ -117,12 +117,13 @@ async def _start_in_cradle(
         elif not await manager.__aexit__(type(error), error, error.__traceback__):
             raise error
     except BaseException as exc:
-        if not hasattr(exc, "exceptions"):
+        members: tuple[BaseException, ...] | None = getattr(exc, "exceptions", None)
+        if members is None:
             raise
         from .._util import MultipleExceptionError, raise_saving_context, raise_single_exception_from_group
 
-        if len(exc.exceptions) == 1:
-            raise_saving_context(exc.exceptions[0])
+        if len(members) == 1:
+            raise_saving_context(members[0])
         try:
             raise_single_exception_from_group(exc)  # type: ignore[arg-type,unused-ignore]
         except MultipleExceptionError:
