@@ -256,6 +256,12 @@ impl CancelScope {
             state.node.zip(state.runner.as_ref().map(|runner| runner.clone_ref(py)))
         });
         let Some((node, runner)) = active else { return Ok(()) };
+        let exposed = !shield
+            && runner
+                .get()
+                .scopes
+                .with(py, |tree| tree.parent(node).is_some_and(|outer| tree.is_effective(outer)));
+        Self::expire_below(py, runner.get(), node, exposed)?;
         let mut change = ScopeChange::default();
         runner.get().scopes.with(py, |tree| tree.set_shield(node, shield, &mut change));
         deliver(py, runner.get(), change)
@@ -424,9 +430,35 @@ impl CancelScope {
         });
         let Some((node, runner)) = active.filter(|_| fresh) else { return Ok(()) };
         Self::refresh_registration(slf)?;
+        Self::expire_below(py, runner.get(), node, true)?;
         let mut change = ScopeChange::default();
         runner.get().scopes.with(py, |tree| tree.cancel(node, reason, &mut change));
         deliver(py, runner.get(), change)
+    }
+
+    /// A change at the node `top` is about to reach the scopes inside. Those whose deadline has passed,
+    /// although the loop has not come to it yet, are cancelled by that deadline first.
+    fn expire_below(py: Python<'_>, run: &Runner, top: NodeId, reached: bool) -> PyResult<()> {
+        let Some(next) = run.deadlines.with(py, |heap| heap.next()) else { return Ok(()) };
+        let now = run.now(py)?;
+        if next > now {
+            return Ok(());
+        }
+        let expired: Vec<Py<Self>> = run.scopes.with(py, |tree| {
+            let is_due = |owner: &Py<Self>| {
+                owner.get().state.with(py, |state| state.pending.is_some() && state.deadline <= now)
+            };
+            let found = tree.expire_below(top, reached, is_due, || Reason::plain(Source::Deadline));
+            found.iter().filter_map(|id| tree.owner(*id)).map(|owner| owner.clone_ref(py)).collect()
+        });
+        for scope in expired {
+            scope.get().state.with(py, |state| {
+                state.cancelled = true;
+                state.reason.get_or_insert_with(|| Reason::plain(Source::Deadline));
+            });
+            Self::refresh_registration(scope.bind(py))?;
+        }
+        Ok(())
     }
 
     /// Was the scope cancelled? (Does not look at the clock.)

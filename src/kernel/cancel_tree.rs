@@ -241,6 +241,44 @@ impl<T, S, R: Clone> CancelTree<T, S, R> {
         self.refresh(id.index, change);
     }
 
+    /// Cancels the scopes that are due and that a change at `top` is going to look at: `top` itself,
+    /// and what is inside and not cancelled yet, through scopes that will be. Their own reason is the
+    /// one that they keep. `reached` says whether the change cancels `top`. It has to follow, as it
+    /// brings `effective` up to date. Returns the scopes that were due.
+    pub fn expire_below(
+        &mut self,
+        top: NodeId,
+        reached: bool,
+        is_due: impl Fn(&S) -> bool,
+        reason: impl Fn() -> R,
+    ) -> Vec<NodeId> {
+        let mut expired = Vec::new();
+        let mut open = vec_of_one(top.index, self.nodes.get(top).is_some());
+        while let Some(at) = open.pop() {
+            let id = self.nodes.key_at(at);
+            let Node { first_child, effective, kind, .. } = self.nodes.at_mut(at);
+            let Kind::Scope(scope) = kind else { continue };
+            if *effective && id != top {
+                continue;
+            }
+            if !scope.cancelled && is_due(&scope.owner) {
+                scope.cancelled = true;
+                scope.reason.get_or_insert_with(&reason);
+                expired.push(id);
+            }
+            let is_reached = if id == top { reached } else { !scope.shield };
+            if *effective || !(scope.cancelled || is_reached) {
+                continue;
+            }
+            let mut child = *first_child;
+            while child != NONE {
+                open.push(child);
+                child = self.nodes.at(child).next;
+            }
+        }
+        expired
+    }
+
     /// Cancels a scope that has just been entered: its own reason stands, whatever it is inside of.
     pub fn cancel_at_entry(&mut self, id: NodeId, reason: R, change: &mut Change<S, R>) {
         if let Some(Node { kind: Kind::Scope(scope), .. }) = self.nodes.get_mut(id) {

@@ -111,3 +111,20 @@ fn moving_into_a_cancelled_scope_hits() {
     assert_eq!(tree.visible_scopes(task), [storm]);
     assert_eq!(tree.task(task), Some(&"t"));
 }
+
+#[test]
+fn a_scope_that_is_due_keeps_its_own_reason() {
+    let mut tree = Tree::default();
+    let mut change = Change::default();
+    let root = tree.add_scope(None, false, 0);
+    let due = tree.add_scope(Some(root), false, 1);
+    let shield = tree.add_scope(Some(root), true, 0);
+    let behind = tree.add_scope(Some(shield), false, 1);
+    let task = tree.add_task(due, "t");
+    let expired = tree.expire_below(root, true, |owner| *owner == 1, || "due");
+    assert_eq!(expired, [due]);
+    tree.cancel(root, "outer", &mut change);
+    assert_eq!(change.hits, [task]);
+    assert_eq!(tree.reason(task), Some(&"due"));
+    assert!(!tree.is_effective(behind));
+}
