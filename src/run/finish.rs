@@ -81,7 +81,7 @@ fn check_nesting<'py>(
         if !orphaned {
             return Ok(outcome);
         }
-        format!("Cancel scope stack corrupted: cancel scope surrounding {}", task.repr()?)
+        format!("Cancel scope stack corrupted: Cancel scope surrounding {}", task.repr()?)
     } else {
         for nursery in open {
             abandon(task, nursery.bind(py).cast()?)?;

@@ -107,7 +107,8 @@ fn call_async<'py>(
     };
     let result = match called {
         Ok(result) => result,
-        Err(error) if error.is_instance_of::<PyTypeError>(py) => {
+        // What `Nursery.start` calls gets a keyword, and then the interpreter's own words.
+        Err(error) if birth.kwargs.is_none() && error.is_instance_of::<PyTypeError>(py) => {
             imports::explain_call_error(py)?.call1((function, birth.args, error.value(py)))?;
             return Err(error);
         }

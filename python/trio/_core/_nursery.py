@@ -108,6 +108,8 @@ async def _start_in_cradle(
     error: BaseException | None = None
     status = TaskStatus(cradle, nursery)
     try:
+        if not callable(async_fn):
+            raise TypeError("the first argument must be callable")
         cradle._spawn_starting(nursery, async_fn, args, status, name)
     except BaseException as exc:
         error = exc

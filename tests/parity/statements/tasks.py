@@ -90,12 +90,18 @@ async def misuse_nursery(place: Place, index: int, how: str) -> None:
             pass
 
 
-@statement("odd nurseries", INDEX, choice("sync", "silent"))
+@statement("odd nurseries", INDEX, choice("sync", "silent", "number", "coroutine", "future"))
 async def misuse_start(place: Place, index: int, how: str) -> object:
     chosen: Any = pick(place.stock.nurseries, index)
+    if how == "coroutine":
+        coroutine = nothing()
+        try:
+            return await chosen.start(coroutine)
+        finally:
+            coroutine.close()
     if how == "sync":
         return await chosen.start(ordinary, 3)
-    return await chosen.start(silent)
+    return await chosen.start({"silent": silent, "number": 7, "future": Future}[how])
 
 
 def ordinary(number: int) -> int:
