@@ -75,17 +75,31 @@ def context_of(error: BaseException) -> Optional[BaseException]:
     of its errors hide, by ``from None``, an error of an implementation in Python,
     such as the `KeyError` of a dictionary.  Ours raise neither inside.
 
-    The context of a `Cancelled` is not compared: genuine Trio makes it at the moment of the cancellation, so that it has
-    what the *cancelling* task was handling; ours makes it in the task that it is raised in.
+    One more is left out: genuine Trio makes the `Cancelled` of a task that waits at the moment of the cancellation,
+    so that it may have what the *cancelling* task was handling.  Ours makes it in the task that it is raised in.
     """
-    if type(error).__name__ == "Cancelled":
-        return None
     context, hidden = error.__context__, error.__suppress_context__ and error.__cause__ is None
     while context is not None and not frames(context.__traceback__):
         if not hidden and type(context).__name__ != "WouldBlock":
             break
         context = context.__context__
+    if context is not None and type(error).__name__ == "Cancelled" and task_of(context) != task_of(error):
+        return None
     return context
+
+
+def task_of(error: BaseException) -> Optional[int]:
+    """The number of the task that an error was raised in."""
+    found = None
+    traceback = error.__traceback__
+    while traceback is not None:
+        frame = traceback.tb_frame
+        if frame.f_code.co_filename.startswith(HERE):
+            variables = frame.f_locals
+            label = getattr(variables.get("place", variables.get("self")), "label", None)
+            found = label if isinstance(label, int) else found
+        traceback = traceback.tb_next
+    return found
 
 
 def tree(error: Optional[BaseException], seen: Optional[dict[int, int]] = None) -> Any:

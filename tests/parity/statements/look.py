@@ -11,10 +11,11 @@ from ..program import statement
 @statement("look")
 async def look_at_run(place: Place) -> list[object]:
     found = trio.lowlevel.current_statistics()
+    # A runnable task may have been cancelled in a sleep. Its deadline still counts in genuine Trio, until the task goes on.
     return [
         found.tasks_living,
         found.tasks_runnable,
-        found.seconds_to_next_deadline,
+        None if found.tasks_runnable else found.seconds_to_next_deadline,
         found.run_sync_soon_queue_size,
         trio.current_time(),
         VARIABLE.get(),
