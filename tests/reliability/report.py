@@ -62,6 +62,26 @@ def section(title: str, about: str, book: dict[str, Any]) -> list[str]:
     return lines
 
 
+def parity() -> list[str]:
+    """What the comparison with genuine Trio has found; see ``tests/parity``."""
+    file = BOOKS / "parity.json"
+    if not file.is_file():
+        return []
+    lines = ["## Random programs compared with genuine Trio", ""]
+    lines += ["Programs are drawn at random and run by both; whatever a program can see has to be the same.", ""]
+    lines += ["`python -m tools parity --long` repeats the comparison. Each seed draws up to 1,000 programs.", ""]
+    lines += ["| date | Python | ours | genuine | seeds | programs | differences |", "|---|---|---|---|---|---:|---:|"]
+    books = json.loads(file.read_text(encoding="utf-8"))
+    for version in sorted(books, key=lambda text: tuple(map(int, text.split(".")))):
+        book = books[version]
+        first, last = book["seeds"]
+        lines.append(
+            f"| {book['date']} | {book['python']} | {book['ours']} | {book['genuine']} | {first} to {last} "
+            f"| {book['programs']:,} | {book['differences']} |"
+        )
+    return [*lines, ""]
+
+
 def write_page() -> None:
     """Make the page of all books that there are."""
     lines = [OPENING]
@@ -78,4 +98,5 @@ def write_page() -> None:
     for entry in STUDIES:
         if entry.name in books:
             lines += section(entry.title, entry.about, books[entry.name])
+    lines += parity()
     PAGE.write_text("\n".join(lines).rstrip() + "\n", encoding="utf-8")
