@@ -275,10 +275,10 @@ impl CancelScope {
                 (None, true) => "exited",
                 (None, false) => "unbound",
             };
-            let deadline = match (state.cancelled, state.deadline, text) {
+            let deadline = match (state.cancelled, state.deadline) {
                 (true, ..) => Some(f64::NAN),
-                (false, f64::INFINITY, _) | (_, _, "exited") => None,
-                (false, deadline, _) => Some(deadline),
+                (false, f64::INFINITY) => None,
+                (false, deadline) => Some(deadline),
             };
             (text, deadline)
         });
