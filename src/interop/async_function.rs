@@ -6,8 +6,6 @@
 //! objects that pass calls on, through the vectorcall protocol, and carry the marks. They are made once,
 //! with the module, and never change.
 
-use std::sync::OnceLock;
-
 use pyo3::exceptions::PyTypeError;
 use pyo3::ffi;
 use pyo3::prelude::*;
@@ -17,7 +15,7 @@ use pyo3::{intern, Borrowed, PyTraverseError, PyVisit};
 use super::cell::LoopCell;
 use super::coroutine_marks::{asyncio_mark, inspect_mark};
 use super::gc::{gc_fields, Trace};
-use super::slots::called_by_c;
+use super::slots::{call_through_field, called_by_c};
 
 /// A native function that returns an awaitable.
 #[pyclass(frozen, dict, weakref, module = "trio._native", name = "async_function")]
@@ -103,7 +101,7 @@ impl AsyncFunction {
             names: LoopCell::new(None),
         };
         let object = Bound::new(py, this)?;
-        Self::prepare(&object);
+        call_through_field(&object, &object.get().vectorcall, 0);
         for attribute in ["__name__", "__qualname__", "__module__", "__doc__"] {
             object.setattr(attribute, function.getattr(attribute)?)?;
         }
@@ -126,21 +124,6 @@ impl AsyncFunction {
         let names = (module.clone().unbind(), qualname.clone().unbind());
         drop(function.get().names.replace(py, Some(names)));
         Ok((module, qualname))
-    }
-
-    /// Tells the interpreter, when the first object has been made, that these can be called quickly.
-    fn prepare(first: &Bound<'_, Self>) {
-        static PREPARED: OnceLock<()> = OnceLock::new();
-        PREPARED.get_or_init(|| {
-            let field = (&raw const first.get().vectorcall) as isize;
-            let class = first.get_type().as_type_ptr();
-            // SAFETY: nobody else uses the class yet. Every object of it holds a function pointer at
-            // this distance from its start, and the class is final.
-            unsafe {
-                (*class).tp_vectorcall_offset = field - first.as_ptr() as isize;
-                (*class).tp_flags |= ffi::Py_TPFLAGS_HAVE_VECTORCALL;
-            }
-        });
     }
 }
 

@@ -19,7 +19,7 @@ use super::cell::discard;
 use super::coroutine_marks::{asyncio_mark, inspect_mark};
 use super::gc::{gc_fields, Trace};
 use super::pool::{self, pooled};
-use super::slots::called_by_c;
+use super::slots::{call_through_field, called_by_c};
 
 /// What a short cut makes of a receiver and positional arguments; `None` if they are not what it expects.
 pub type Answer<'py> = Option<PyResult<Bound<'py, PyAny>>>;
@@ -186,7 +186,7 @@ fn prepare_classes(py: Python<'_>) -> PyResult<()> {
     make_callable(&sample, &sample.get().vectorcall, flags)
 }
 
-/// Has the objects of `sample`'s class called through a field, and each say for itself what it is.
+/// Has a class's objects called through their field, and each say for itself what it is.
 fn make_callable<T: PyClass>(
     sample: &Bound<'_, T>,
     field: &ffi::vectorcallfunc,
@@ -196,14 +196,7 @@ fn make_callable<T: PyClass>(
     for (name, getter) in [("__doc__", "_doc"), ("__module__", "_module")] {
         class.setattr(name, class.getattr(getter)?)?;
     }
-    let offset = (&raw const *field) as isize - sample.as_ptr() as isize;
-    let class = class.as_type_ptr();
-    // SAFETY: nobody else uses the class yet. Every object of it holds a function pointer at this
-    // distance from its start, and the class is final.
-    unsafe {
-        (*class).tp_vectorcall_offset = offset;
-        (*class).tp_flags |= ffi::Py_TPFLAGS_HAVE_VECTORCALL | flags;
-    }
+    call_through_field(sample, field, flags);
     Ok(())
 }
 

@@ -8,6 +8,7 @@
 //! A call of a class goes through the metaclass, an argument tuple, `__new__` and its checks. For a class
 //! that is called without arguments there is a short cut, which the interpreter finds in `tp_vectorcall`.
 
+use std::ffi::c_ulong;
 use std::panic::{catch_unwind, AssertUnwindSafe};
 use std::ptr::null_mut;
 
@@ -43,6 +44,24 @@ pub fn install<T: Resumable>(py: Python<'_>) {
         if let Some(methods) = (*class).tp_as_async.as_mut() {
             methods.am_await = Some(ffi::PyObject_SelfIter);
         }
+    }
+}
+
+/// Has the interpreter call the objects of a class through a function pointer that each of them holds;
+/// `sample` is one of them, with its pointer. The class gets `flags` in addition. Doing it again changes
+/// nothing.
+pub fn call_through_field<T: PyClass>(
+    sample: &Bound<'_, T>,
+    field: &ffi::vectorcallfunc,
+    flags: c_ulong,
+) {
+    let offset = (&raw const *field) as isize - sample.as_ptr() as isize;
+    let class = T::type_object_raw(sample.py());
+    // SAFETY: the class lives for ever, every object of it holds a function pointer at this distance from
+    // its start, and the class is final.
+    unsafe {
+        (*class).tp_vectorcall_offset = offset;
+        (*class).tp_flags |= ffi::Py_TPFLAGS_HAVE_VECTORCALL | flags;
     }
 }
 
