@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, ContextDecorator
+from functools import wraps
 
+from ._core._ki import enable_ki_protection
 from ._native import (
     move_on_after as move_on_after,
     move_on_at as move_on_at,
@@ -15,7 +17,10 @@ from ._util import fixup_module_metadata
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Callable, Generator
+    from contextlib import contextmanager as _time_limit
+    from types import TracebackType
+    from typing import Any
 
     from ._native import CancelScope
 
@@ -24,15 +29,61 @@ class TooSlowError(Exception):
     """Raised by `fail_after` and `fail_at` when the time is up."""
 
 
-def _run_in(scope: CancelScope) -> Generator[CancelScope, None, None]:
-    """The life of a block that fails if its scope had to end it."""
-    with scope:
-        yield scope
-    if scope.cancelled_caught:
-        raise TooSlowError
+class _TimeLimit(AbstractContextManager, ContextDecorator):  # type: ignore[type-arg]
+    """A block that fails if its scope has to end it, for one ``with`` statement, or as a decorator for any number of calls.
+
+    Both ends of the block are out of reach for Ctrl-C: a scope that is half entered or half left would stay open.
+    """
+
+    def __init__(
+        self, func: Callable[..., Generator[CancelScope, None, None]], args: tuple[Any, ...], kwds: dict[str, Any]
+    ) -> None:
+        self.func, self.args, self.kwds = func, args, kwds
+        self._scopes = func(*args, **kwds)
+        self.__doc__ = func.__doc__
+
+    def _recreate_cm(self) -> _TimeLimit:
+        return type(self)(self.func, self.args, self.kwds)
+
+    @enable_ki_protection
+    def __enter__(self) -> CancelScope:
+        del self.func, self.args, self.kwds  # what contextlib's own let go of here as well: there is no second time
+        self._scope = scope = next(self._scopes)
+        return scope.__enter__()
+
+    @enable_ki_protection
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc_value: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> bool:
+        swallowed = self._scope.__exit__(exc_type, exc_value, traceback)
+        if swallowed and self._scope.cancelled_caught:
+            raise TooSlowError
+        return swallowed
 
 
-@contextmanager
+if not TYPE_CHECKING:  # for type checkers it is contextlib's
+
+    def _time_limit(
+        func: Callable[..., Generator[CancelScope, None, None]],
+    ) -> Callable[..., _TimeLimit]:
+        """Decorator: make a context manager of a generator function that says what scope its block is to have.
+
+        The scope is made when the block is entered, so that wrong numbers are reported there. The generator never gets
+        further, and what closes it is no place for Ctrl-C either: an exception there would be lost.
+        """
+        enable_ki_protection(func)
+
+        @wraps(func)
+        def limit(*args: Any, **kwds: Any) -> _TimeLimit:
+            return _TimeLimit(func, args, kwds)
+
+        return limit
+
+
+@_time_limit
 def fail_at(deadline: float, *, shield: bool = False) -> Generator[CancelScope, None, None]:
     """Cancel the block at a given time, and raise if that was necessary.
 
@@ -46,10 +97,10 @@ def fail_at(deadline: float, *, shield: bool = False) -> Generator[CancelScope, 
       TooSlowError: if the block was cancelled by this scope.
       ValueError: if ``deadline`` is not a number.
     """
-    yield from _run_in(move_on_at(deadline, shield=shield))
+    yield move_on_at(deadline, shield=shield)
 
 
-@contextmanager
+@_time_limit
 def fail_after(seconds: float, *, shield: bool = False) -> Generator[CancelScope, None, None]:
     """Cancel the block after a number of seconds, and raise if that was necessary.
 
@@ -64,7 +115,7 @@ def fail_after(seconds: float, *, shield: bool = False) -> Generator[CancelScope
       TooSlowError: if the block was cancelled by this scope.
       ValueError: if ``seconds`` is negative or not a number.
     """
-    yield from _run_in(move_on_after(seconds, shield=shield))
+    yield move_on_after(seconds, shield=shield)
 
 
 # The functions raise it before anybody has asked for it by name.

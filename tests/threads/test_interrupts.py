@@ -330,3 +330,55 @@ def test_at_the_end_of_a_nursery() -> None:
         trio.run(main)
     assert [type(exc) for exc in info.value.exceptions] == [KeyboardInterrupt]
     assert reached == ["the wait"]
+
+
+def struck_at(number: int, block: Any) -> tuple[bool, list[BaseException]]:
+    """Call ``block`` with Ctrl-C before the n-th bytecode of what it calls: was there one, and what has been raised?
+
+    Not in ``block`` itself: between the instructions that begin and end a ``with`` the interpreter looks for no signals.
+    """
+    seen = 0
+
+    def trace(frame: Any, event: str, arg: object) -> Any:
+        nonlocal seen
+        frame.f_trace_opcodes = True
+        if event == "opcode" and frame.f_code is not block.__code__:
+            seen += 1
+            if seen == number:
+                ctrl_c()
+        return trace
+
+    raised: list[BaseException] = []
+    before = sys.gettrace()
+    sys._getframe().f_trace_opcodes = True  # Python 3.12 wants to know before it is told to trace
+    sys.settrace(trace)
+    try:
+        block()
+    except KeyboardInterrupt as exc:
+        raised.append(exc)  # and with it every frame that it has passed
+    finally:
+        sys.settrace(before)
+    return seen >= number, raised
+
+
+@pytest.mark.parametrize("limit", [trio.fail_after, trio.fail_at])
+def test_timeouts_cannot_be_split(limit: Any) -> None:
+    """Wherever it strikes, the scope is either not entered or left again, and does not depend on who collects what."""
+
+    def block() -> None:
+        with limit(1e9):
+            pass
+
+    async def main(number: int) -> bool:
+        hit, raised = struck_at(number, block)
+        left_open = trio.current_effective_deadline() != float("inf")
+        if hit and not raised:
+            with pytest.raises(KeyboardInterrupt):
+                await trio.lowlevel.checkpoint()
+        assert not left_open, number
+        return hit
+
+    number = 1
+    while trio.run(main, number):
+        number += 1
+    assert number > 20
