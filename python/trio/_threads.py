@@ -381,18 +381,19 @@ class _Call:
             return False
         return True
 
-    async def serve(self) -> Outcome[Any]:
-        """The task's part while the thread runs: serve its messages until it has finished."""
-        while True:
-            await _core.wait_task_rescheduled(self.abort)
-            mail, self.mail = self.mail, None
-            if isinstance(mail, RunSync):
-                mail.run_sync()
-            elif isinstance(mail, Run):
-                await mail.run()
-            else:
-                assert mail is not None
-                return mail
+    def work(self, sync_fn: Callable[[Unpack[Ts]], RetT], *args: Unpack[Ts]) -> RetT:
+        """The thread's part, in that thread."""
+        _worker_data.call = self
+        try:
+            return _not_a_coroutine(sync_fn(*args), sync_fn, "sync")
+        finally:
+            _worker_data.call = None
+
+    def open_mail(self) -> Run | RunSync | Outcome[Any]:
+        """What the task has been woken for."""
+        mail, self.mail = self.mail, None
+        assert mail is not None
+        return mail
 
     def abort(self, raise_cancel: RaiseCancelT) -> Abort:
         """The task is cancelled while it sleeps."""
@@ -462,35 +463,34 @@ async def to_thread_run_sync(
     Reference documentation: "Threads (if you must)" and "Cancellation and threads" under "Trio's core functionality".
     """
     await _core.checkpoint_if_cancelled()
-    abandonable = bool(abandon_on_cancel)
     threads = _threads_of_this_run()
     task = _core.current_task()
     if thread_name is None:
         thread_name = f"{getattr(sync_fn, '__name__', None)} from {task.name}"
-    call = _Call(task, threads.token, threads.limiter if limiter is None else limiter, abandonable)
+    call = _Call(task, threads.token, threads.limiter if limiter is None else limiter, bool(abandon_on_cancel))
     context = threads.context_for_thread()
-
-    def worker_fn() -> RetT:
-        _worker_data.call = call
-        try:
-            return _not_a_coroutine(sync_fn(*args), sync_fn, "sync")
-        finally:
-            _worker_data.call = None
-
     if not call.borrow_nowait():
         await call.limiter.acquire_on_behalf_of(call.borrower)
     try:
-        start_thread_soon(partial(context.run, worker_fn), call.deliver, thread_name)
+        start_thread_soon(partial(context.run, partial(call.work, sync_fn, *args)), call.deliver, thread_name)
     except BaseException:
         call.limiter.release_on_behalf_of(call.borrower)
         raise
     threads.active += 1
     try:
-        result: Outcome[RetT] = await call.serve()
+        while True:  # here and not in a coroutine of its own, which tools that show where tasks wait would show as well
+            await _core.wait_task_rescheduled(call.abort)
+            mail = call.open_mail()
+            if isinstance(mail, RunSync):
+                mail.run_sync()
+            elif isinstance(mail, Run):
+                await mail.run()
+            else:
+                break
     finally:
         threads.finish_one()
     try:
-        return result.unwrap()
+        return mail.unwrap()  # type: ignore[no-any-return]
     finally:
-        del result  # with an exception inside, it and this frame would refer to each other
+        del mail  # with an exception inside, it and this frame would refer to each other
         call.limiter.release_on_behalf_of(call.borrower)

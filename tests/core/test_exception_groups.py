@@ -104,3 +104,31 @@ def test_the_entry_makes_no_cycle() -> None:
         trio.run(main)
     finally:
         gc.enable()
+
+
+def test_a_start_that_fails_is_one_entry_and_makes_no_cycle() -> None:
+    class Failure(Exception):
+        """Can be referred to weakly."""
+
+    async def at_once(task_status: object) -> None:
+        raise Failure
+
+    async def later(task_status: object) -> None:
+        await trio.lowlevel.checkpoint()
+        raise Failure
+
+    async def main() -> None:
+        async with trio.open_nursery() as nursery:
+            for function in at_once, later:
+                try:
+                    await nursery.start(function)
+                except Failure as failure:
+                    watched = weakref.ref(failure)
+                    assert entries(failure) == ["main", "start", "raise_saving_context", function.__name__]
+                assert watched() is None
+
+    gc.disable()
+    try:
+        trio.run(main)
+    finally:
+        gc.enable()

@@ -443,3 +443,22 @@ def test_in_guest_mode() -> None:
     while not results:
         host.get(timeout=5)()
     assert results[0].unwrap() == (None, threading.get_ident())
+
+
+def test_where_the_task_waits() -> None:
+    """Tools that show where tasks wait show the call itself, and what it sleeps in."""
+    go_on = threading.Event()
+
+    async def caller() -> None:
+        await trio.to_thread.run_sync(go_on.wait)
+
+    async def main() -> None:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(caller)
+            await trio.testing.wait_all_tasks_blocked()
+            (task,) = nursery.child_tasks
+            chain = [frame.f_code.co_name for frame, _ in task.iter_await_frames()]
+            go_on.set()
+        assert chain == ["caller", "to_thread_run_sync", "wait_task_rescheduled"]
+
+    in_trio(main)

@@ -83,43 +83,27 @@ async def start(
     args: tuple[object, ...],
     name: object,
 ) -> object:
-    """The body of ``Nursery.start``; see there."""
+    """The body of ``Nursery.start``; see there. In one piece, because tracebacks lead through it."""
     if nursery._closed:
         raise RuntimeError("Nursery is closed to new arrivals")
     nursery._pending_starts += 1
-    try:
-        status = await _start_in_cradle(nursery, async_fn, args, name)
-    finally:
-        nursery._pending_starts -= 1
-        nursery._check_nursery_finished()
-    if not status._called:
-        raise RuntimeError("child exited without calling task_status.started()")
-    return status._value
-
-
-async def _start_in_cradle(
-    nursery: Nursery,
-    async_fn: Callable[..., Awaitable[object]],
-    args: tuple[object, ...],
-    name: object,
-) -> TaskStatus:
-    manager = open_nursery(strict_exception_groups=True)
-    cradle = await manager.__aenter__()
     error: BaseException | None = None
-    status = TaskStatus(cradle, nursery)
+    members: tuple[BaseException, ...] | None = None
     try:
-        if not callable(async_fn):
-            raise TypeError("the first argument must be callable")
-        cradle._spawn_starting(nursery, async_fn, args, status, name)
-    except BaseException as exc:
-        error = exc
-    try:
+        manager = open_nursery(strict_exception_groups=True)
+        status = TaskStatus(await manager.__aenter__(), nursery)
+        try:
+            if not callable(async_fn):
+                raise TypeError("the first argument must be callable")
+            status._cradle._spawn_starting(nursery, async_fn, args, status, name)
+        except BaseException as exc:
+            error = exc
         if error is None:
             await manager.__aexit__(None, None, None)
         elif not await manager.__aexit__(type(error), error, error.__traceback__):
             raise error
     except BaseException as exc:
-        members: tuple[BaseException, ...] | None = getattr(exc, "exceptions", None)
+        members = getattr(exc, "exceptions", None)
         if members is None:
             raise
         from .._util import MultipleExceptionError, raise_saving_context, raise_single_exception_from_group
@@ -132,8 +116,12 @@ async def _start_in_cradle(
             # Somebody has put more tasks into the cradle.
             raise TrioInternalError("internal error in Trio - please file a bug!") from exc
     finally:
-        del error, manager, cradle
-    return status
+        del error, members  # else this frame and their tracebacks would form a cycle
+        nursery._pending_starts -= 1
+        nursery._check_nursery_finished()
+    if not status._called:
+        raise RuntimeError("child exited without calling task_status.started()")
+    return status._value
 
 
 async def await_native(awaitable: Awaitable[object]) -> object:
