@@ -2,8 +2,10 @@
 
 use std::time::Instant;
 
+use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::intern;
 use pyo3::prelude::*;
+use pyo3::types::PyString;
 use pyo3::{PyTraverseError, PyVisit};
 
 use crate::interop::gc::Trace;
@@ -80,7 +82,9 @@ impl Clock {
         match self {
             Self::System(clock) => Ok(clock.get().current_time()),
             Self::Custom(clock) => {
-                clock.bind(py).call_method0(intern!(py, "current_time"))?.extract()
+                let clock = clock.bind(py);
+                let method = intern!(py, "current_time");
+                number(clock, method, &clock.call_method0(method)?)
             }
         }
     }
@@ -90,12 +94,30 @@ impl Clock {
     pub fn sleep_time(&self, py: Python<'_>, deadline: f64) -> PyResult<f64> {
         match self {
             Self::System(clock) => Ok(deadline - clock.get().current_time()),
-            Self::Custom(clock) => clock
-                .bind(py)
-                .call_method1(intern!(py, "deadline_to_sleep_time"), (deadline,))?
-                .extract(),
+            Self::Custom(clock) => {
+                let clock = clock.bind(py);
+                let method = intern!(py, "deadline_to_sleep_time");
+                let seconds = number(clock, method, &clock.call_method1(method, (deadline,))?)?;
+                if seconds.is_nan() {
+                    let text = format!("{method} of {} returned NaN", clock.repr()?);
+                    return Err(PyValueError::new_err(text));
+                }
+                Ok(seconds)
+            }
         }
     }
+}
+
+/// What a method of the program's clock has returned, if it is a number.
+fn number(
+    clock: &Bound<'_, PyAny>,
+    method: &Bound<'_, PyString>,
+    returned: &Bound<'_, PyAny>,
+) -> PyResult<f64> {
+    returned.extract().or_else(|_| {
+        let (clock, kind) = (clock.repr()?, returned.get_type().name()?);
+        Err(PyTypeError::new_err(format!("{method} of {clock} must return a number, not {kind}")))
+    })
 }
 
 impl Trace for Clock {

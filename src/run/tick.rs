@@ -97,11 +97,11 @@ impl Ticker {
     fn plan_for_calm(&mut self, runner: &Runner, py: Python<'_>) {
         if let Some(cushion) = runner.idle.with(py, |idle| idle.lowest_cushion()) {
             if cushion < self.timeout {
-                self.timeout = cushion;
+                self.timeout = cushion.max(0.0);
                 self.on_calm = OnCalm::WakeIdleWaiters;
             }
         } else if runner.autojump_threshold.get(py) < self.timeout {
-            self.timeout = runner.autojump_threshold.get(py);
+            self.timeout = runner.autojump_threshold.get(py).max(0.0);
             self.on_calm = OnCalm::AutojumpClock;
         }
     }

@@ -14,6 +14,7 @@ from __future__ import annotations
 import gc
 import os
 import queue
+import re
 import signal
 import sys
 from collections.abc import Awaitable, Callable, Iterator
@@ -24,6 +25,7 @@ import sniffio
 
 import trio
 import trio.lowlevel
+import trio.testing
 from trio._core import _thread_cache
 
 Main = Callable[[], Awaitable[object]]
@@ -154,12 +156,50 @@ def test_clock_that_stops_working(run: Runner, method: str) -> None:
     assert str(crash(run, main, clock=clock)) == method
 
 
-def test_clock_that_gives_no_number(run: Runner) -> None:
+@pytest.mark.parametrize(
+    ("answer", "kind", "complaint"),
+    [
+        ("soon", TypeError, r"^deadline_to_sleep_time of <Sundial> must return a number, not str$"),
+        (None, TypeError, r"^deadline_to_sleep_time of <Sundial> must return a number, not NoneType$"),
+        (float("nan"), ValueError, r"^deadline_to_sleep_time of <Sundial> returned NaN$"),
+    ],
+)
+def test_clock_that_gives_no_number(run: Runner, answer: Any, kind: type[Exception], complaint: str) -> None:
     class Sundial(FaultyClock):
-        def deadline_to_sleep_time(self, deadline: float) -> float:
-            return "soon"  # type: ignore[return-value]
+        def __repr__(self) -> str:
+            return "<Sundial>"
 
-    assert isinstance(crash(run, sleep_long, clock=Sundial()), TypeError)
+        def deadline_to_sleep_time(self, deadline: float) -> float:
+            return answer  # type: ignore[no-any-return]
+
+    cause = crash(run, sleep_long, clock=Sundial())
+    assert type(cause) is kind
+    assert re.match(complaint, str(cause))
+
+
+def test_clock_whose_time_is_no_number(run: Runner) -> None:
+    class Sundial(FaultyClock):
+        def current_time(self) -> float:
+            return "noon" if self.broken else 0.0  # type: ignore[return-value]
+
+    clock = Sundial()
+
+    async def main() -> None:
+        with trio.move_on_after(1000):
+            clock.broken = "the weather"
+            await trio.sleep_forever()
+
+    cause = crash(run, main, clock=clock)
+    assert isinstance(cause, TypeError)
+    assert "current_time of" in str(cause)
+
+
+def test_times_below_zero_are_zero(run: Runner) -> None:
+    async def main() -> None:
+        await trio.testing.wait_all_tasks_blocked(-1)
+        await trio.sleep(1)
+
+    run(main, clock=trio.testing.MockClock(autojump_threshold=-1))
 
 
 def test_abort_function_that_returns_none(run: Runner) -> None:
