@@ -31,6 +31,9 @@ pub fn leave<'py>(
         return raise_after(py, text, incoming);
     };
     let task = current::task(py)?;
+    if !scope.get().belongs_to(py, &task.get().runner) {
+        return raise_after(py, unrelated(scope, &task)?, incoming);
+    }
     let runner = task.get().runner.get();
     let Some(leaf) = task.get().node.get(py) else { return Ok(incoming) };
     if let Some(owner) = runner.scopes.with(py, |tree| tree.leave(leaf, node)) {
@@ -49,13 +52,7 @@ pub fn leave<'py>(
         }
         (_, true, ..) | (None, ..) => {}
         (_, false, false, _) => {
-            let text = format!(
-                "Cancel scope stack corrupted: attempted to exit {} from unrelated {}\n{}",
-                scope.repr()?,
-                task.repr()?,
-                MISNESTING_ADVICE
-            );
-            return raise_after(py, text, rest);
+            return raise_after(py, unrelated(scope, &task)?, rest);
         }
         (Some(innermost), false, true, outer) => {
             let error = still_inside(scope, &task, runner, innermost)?;
@@ -85,6 +82,15 @@ pub fn leave<'py>(
     scope.get().retire(py);
     deliver(py, runner, change)?;
     Ok(rest)
+}
+
+fn unrelated(scope: &Bound<'_, CancelScope>, task: &Bound<'_, Task>) -> PyResult<String> {
+    Ok(format!(
+        "Cancel scope stack corrupted: attempted to exit {} from unrelated {}\n{}",
+        scope.repr()?,
+        task.repr()?,
+        MISNESTING_ADVICE
+    ))
 }
 
 fn still_inside(

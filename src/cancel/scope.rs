@@ -466,6 +466,12 @@ impl CancelScope {
         self.state.with(py, |state| state.cancelled)
     }
 
+    /// Is it active in this run? A run that has crashed leaves scopes behind, whose blocks end when their
+    /// coroutines are collected, which may be amid the next run.
+    pub fn belongs_to(&self, py: Python<'_>, runner: &Py<Runner>) -> bool {
+        self.state.with(py, |state| state.runner.as_ref().is_some_and(|owner| owner.is(runner)))
+    }
+
     /// The scope's node in the tree, while it is active.
     pub fn node(&self, py: Python<'_>) -> Option<NodeId> {
         self.state.with(py, |state| state.node)

@@ -33,7 +33,8 @@ pub fn spawn_into<'py>(
 ) -> PyResult<Bound<'py, Task>> {
     let py = nursery.py();
     let this = nursery.get();
-    if this.closed.get(py) {
+    // One that a crashed run has left behind is of no use to another run.
+    if this.closed.get(py) || !this.parent.get().runner.is(runner) {
         return Err(PyRuntimeError::new_err("Nursery is closed to new arrivals"));
     }
     let birth = Birth {

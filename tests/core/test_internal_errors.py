@@ -341,3 +341,47 @@ def test_other_tasks_do_not_swallow_the_fault(run: Runner) -> None:
                 pass
 
     assert str(crash(run, main, clock=clock)) == "deadline_to_sleep_time"
+
+
+def test_what_a_crash_leaves_dies_amid_the_next_run(run: Runner) -> None:
+    """Scopes and nurseries of the one run, whose blocks end in the other, must not be taken for that one's."""
+    clock = FaultyClock()
+    refused: list[str] = []
+
+    async def first() -> None:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(trio.sleep_forever)
+            try:
+                with trio.move_on_after(1000):
+                    await trio.lowlevel.checkpoint()
+                    clock.broken = "deadline_to_sleep_time"
+                    await trio.sleep_forever()
+            finally:
+                try:
+                    nursery.start_soon(trio.sleep_forever)
+                except RuntimeError as error:
+                    refused.append(str(error))
+
+    gc.disable()
+    try:
+        with pytest.raises(trio.TrioInternalError) as caught:
+            run(first, clock=clock)
+        kept = [caught.value]
+        del caught
+
+        async def second() -> int:
+            with trio.CancelScope() as scope:
+                async with trio.open_nursery() as nursery:
+                    nursery.start_soon(trio.sleep, 0)
+                    kept.clear()
+                    collect_all()
+                    assert nursery.child_tasks
+                await trio.lowlevel.checkpoint()
+            assert not scope.cancelled_caught
+            return 1
+
+        assert run(second) == 1
+        assert run(second) == 1
+    finally:
+        gc.enable()
+    assert refused == ["Nursery is closed to new arrivals"]
