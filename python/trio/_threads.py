@@ -381,14 +381,6 @@ class _Call:
             return False
         return True
 
-    def work(self, sync_fn: Callable[[Unpack[Ts]], RetT], *args: Unpack[Ts]) -> RetT:
-        """The thread's part, in that thread."""
-        _worker_data.call = self
-        try:
-            return _not_a_coroutine(sync_fn(*args), sync_fn, "sync")
-        finally:
-            _worker_data.call = None
-
     def open_mail(self) -> Run | RunSync | Outcome[Any]:
         """What the task has been woken for."""
         mail, self.mail = self.mail, None
@@ -469,10 +461,19 @@ async def to_thread_run_sync(
         thread_name = f"{getattr(sync_fn, '__name__', None)} from {task.name}"
     call = _Call(task, threads.token, threads.limiter if limiter is None else limiter, bool(abandon_on_cancel))
     context = threads.context_for_thread()
+
+    # Tools that show where tasks wait find the thread's stack through the names `thread_name`, `worker_fn` and `sync_fn`.
+    def worker_fn() -> RetT:
+        _worker_data.call = call
+        try:
+            return _not_a_coroutine(sync_fn(*args), sync_fn, "sync")
+        finally:
+            _worker_data.call = None
+
     if not call.borrow_nowait():
         await call.limiter.acquire_on_behalf_of(call.borrower)
     try:
-        start_thread_soon(partial(context.run, partial(call.work, sync_fn, *args)), call.deliver, thread_name)
+        start_thread_soon(partial(context.run, worker_fn), call.deliver, thread_name)
     except BaseException:
         call.limiter.release_on_behalf_of(call.borrower)
         raise

@@ -5,8 +5,10 @@ from __future__ import annotations
 import contextvars
 import functools
 import gc
+import sys
 import threading
 import time
+import traceback
 import weakref
 from typing import Any
 
@@ -457,8 +459,15 @@ def test_where_the_task_waits() -> None:
             nursery.start_soon(caller)
             await trio.testing.wait_all_tasks_blocked()
             (task,) = nursery.child_tasks
-            chain = [frame.f_code.co_name for frame, _ in task.iter_await_frames()]
+            frames = [frame for frame, _ in task.iter_await_frames()]
+            names = frames[1].f_locals
+            # What stackscope looks for, to find the thread's own stack.
+            worker = next(thread for thread in threading.enumerate() if thread.name is names["thread_name"])
+            inside = sys._current_frames()[worker.ident or 0]
+            codes = [frame.f_code for frame, _ in traceback.walk_stack(inside)]
             go_on.set()
-        assert chain == ["caller", "to_thread_run_sync", "wait_task_rescheduled"]
+        assert [frame.f_code.co_name for frame in frames] == ["caller", "to_thread_run_sync", "wait_task_rescheduled"]
+        assert names["sync_fn"] == go_on.wait
+        assert names["worker_fn"].__code__ in codes
 
     in_trio(main)
