@@ -257,7 +257,7 @@ def _send_message_to_trio(trio_token: TrioToken | None, message_to_trio: Run | R
     if trio_token is not None and not isinstance(trio_token, _core.TrioToken):
         raise RuntimeError("Passed kwarg trio_token is not of type TrioToken")
     if trio_token is None and call is None:
-        raise RuntimeError("this thread wasn't created by Trio, pass kwarg trio_token=...")
+        raise RuntimeError("this thread wasn't created by Trio, pass kwarg trio_token=...") from None
     if _core.in_trio_task():
         raise RuntimeError("this is a blocking function; call it from a thread")
 
@@ -330,7 +330,7 @@ def from_thread_check_cancelled() -> None:
     """
     call = _worker_data.call
     if call is None:
-        raise RuntimeError("this thread wasn't created by Trio, can't check for cancellation")
+        raise RuntimeError("this thread wasn't created by Trio, can't check for cancellation") from None
     raise_cancel = call.raise_cancel
     if raise_cancel is not None:
         raise_cancel()

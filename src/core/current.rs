@@ -17,7 +17,7 @@ pub fn runner_or_none(py: Python<'_>) -> Option<Bound<'_, Runner>> {
 /// The run of this thread.
 #[inline]
 pub fn runner(py: Python<'_>) -> PyResult<Bound<'_, Runner>> {
-    runner_or_none(py).ok_or_else(outside)
+    runner_or_none(py).ok_or_else(|| outside(py))
 }
 
 /// The task whose step is under way in this thread, if there is one.
@@ -29,7 +29,7 @@ pub fn task_or_none(py: Python<'_>) -> Option<Bound<'_, Task>> {
 /// The task whose step is under way in this thread.
 #[inline]
 pub fn task(py: Python<'_>) -> PyResult<Bound<'_, Task>> {
-    task_or_none(py).ok_or_else(outside)
+    task_or_none(py).ok_or_else(|| outside(py))
 }
 
 /// The run of this thread, for functions that miss it as an attribute of the run context.
@@ -38,6 +38,10 @@ pub fn runner_attribute(py: Python<'_>) -> PyResult<Bound<'_, Runner>> {
         .ok_or_else(|| PyAttributeError::new_err("'RunContext' object has no attribute 'runner'"))
 }
 
-fn outside() -> PyErr {
-    PyRuntimeError::new_err("must be called from async context")
+/// The error for a call from outside of a run, as if raised `from None`.
+#[cold]
+fn outside(py: Python<'_>) -> PyErr {
+    let error = PyRuntimeError::new_err("must be called from async context");
+    error.set_cause(py, None);
+    error
 }

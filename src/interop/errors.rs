@@ -146,9 +146,13 @@ pub fn no_public_constructor(class: &str) -> PyErr {
     PyTypeError::new_err(format!("{class} has no public constructor"))
 }
 
-/// An exception without arguments, built at once: cheaper than one that is built when it is looked at.
+/// An exception without arguments, as a `raise` statement at this point would make it. Built at once:
+/// cheaper than one that is built when it is looked at.
 pub fn bare<E: pyo3::PyTypeInfo>(py: Python<'_>) -> PyErr {
-    py.get_type::<E>().call0().map_or_else(|error| error, PyErr::from_value)
+    let class = py.get_type::<E>();
+    // SAFETY: a live exception class; the call sets the error indicator, which `fetch` takes away again.
+    unsafe { ffi::PyErr_SetNone(class.as_ptr()) };
+    PyErr::fetch(py)
 }
 
 /// `TrioInternalError` caused by `cause`.

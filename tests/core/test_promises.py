@@ -205,3 +205,26 @@ def test_what_is_never_awaited_complains_beside_an_exception_that_is_on_its_way(
         assert [str(complaint) for complaint in complaints] == ["coroutine 'sleep' was never awaited"]
     else:
         assert [str(warning.message) for warning in caught] == ["coroutine 'sleep' was never awaited"]
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        trio.current_time,
+        trio.current_effective_deadline,
+        trio.lowlevel.current_task,
+        trio.lowlevel.current_clock,
+        trio.lowlevel.current_root_task,
+        trio.lowlevel.current_trio_token,
+        trio.from_thread.check_cancelled,
+        lambda: trio.from_thread.run_sync(int),
+        lambda: trio.from_thread.run(trio.sleep, 0),
+    ],
+)
+def test_errors_about_the_place_of_a_call_hide_what_was_handled_there(call: Callable[[], object]) -> None:
+    with pytest.raises(RuntimeError, match="must be called from async context|wasn't created by Trio") as info:
+        try:
+            raise KeyError
+        except KeyError:
+            call()
+    assert info.value.__suppress_context__ and info.value.__cause__ is None
