@@ -80,7 +80,7 @@ pub struct CancelScope {
 }
 
 gc_fields!(CancelScope: state);
-pooled!(CancelScope);
+pooled!(CancelScope, hollow: is_retired);
 
 #[pymethods]
 impl CancelScope {
@@ -314,6 +314,12 @@ impl State {
 }
 
 impl CancelScope {
+    /// Has a dead scope nothing left that refers to Python objects?
+    #[inline]
+    fn is_retired(&mut self, py: Python<'_>) -> bool {
+        self.state.with(py, |state| state.runner.is_none() && state.reason.is_none())
+    }
+
     /// Prepares the class. Call before the first scope is made.
     pub fn prepare(py: Python<'_>) {
         pool::install::<Self>(py);

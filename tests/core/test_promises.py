@@ -222,7 +222,7 @@ def test_what_is_never_awaited_complains_beside_an_exception_that_is_on_its_way(
     ],
 )
 def test_errors_about_the_place_of_a_call_hide_what_was_handled_there(call: Callable[[], object]) -> None:
-    with pytest.raises(RuntimeError, match="must be called from async context|wasn't created by Trio") as info:
+    with pytest.raises(RuntimeError, match=r"must be called from async context|wasn't created by Trio") as info:
         try:
             raise KeyError
         except KeyError:
