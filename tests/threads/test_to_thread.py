@@ -449,25 +449,32 @@ def test_in_guest_mode() -> None:
 
 def test_where_the_task_waits() -> None:
     """Tools that show where tasks wait show the call itself, and what it sleeps in."""
-    go_on = threading.Event()
+    begun, go_on = threading.Event(), threading.Event()
+
+    def sync_fn() -> None:
+        begun.set()
+        go_on.wait()
 
     async def caller() -> None:
-        await trio.to_thread.run_sync(go_on.wait)
+        await trio.to_thread.run_sync(sync_fn)
 
     async def main() -> None:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(caller)
             await trio.testing.wait_all_tasks_blocked()
-            (task,) = nursery.child_tasks
-            frames = [frame for frame, _ in task.iter_await_frames()]
-            names = frames[1].f_locals
-            # What stackscope looks for, to find the thread's own stack.
-            worker = next(thread for thread in threading.enumerate() if thread.name is names["thread_name"])
-            inside = sys._current_frames()[worker.ident or 0]
-            codes = [frame.f_code for frame, _ in traceback.walk_stack(inside)]
-            go_on.set()
+            begun.wait()
+            try:
+                (task,) = nursery.child_tasks
+                frames = [frame for frame, _ in task.iter_await_frames()]
+                names = frames[1].f_locals
+                # What stackscope looks for, to find the thread's own stack.
+                worker = next(thread for thread in threading.enumerate() if thread.name is names["thread_name"])
+                inside = sys._current_frames()[worker.ident or 0]
+                codes = [frame.f_code for frame, _ in traceback.walk_stack(inside)]
+            finally:
+                go_on.set()
         assert [frame.f_code.co_name for frame in frames] == ["caller", "to_thread_run_sync", "wait_task_rescheduled"]
-        assert names["sync_fn"] == go_on.wait
+        assert names["sync_fn"] == sync_fn
         assert names["worker_fn"].__code__ in codes
 
     in_trio(main)
