@@ -217,15 +217,14 @@ class Run(_Message):
     async def unprotected_afn(self) -> Any:
         return await coroutine_or_error(self.fn, *self.args)
 
-    async def _attempt(self) -> None:
+    # Tools that show stacks leave out `run`, `run_system` and `unprotected_afn`, and would show any other function.
+
+    async def run_system(self) -> None:
+        """Run the function in the current task, which was made for it."""
         try:
             self.value = await self.unprotected_afn()
         except BaseException as exc:
             self.error = exc
-
-    async def run_system(self) -> None:
-        """Run the function in the current task, which was made for it."""
-        await self._attempt()
         self.answered.release()
 
     async def run(self) -> None:
@@ -239,7 +238,10 @@ class Run(_Message):
         own_context = task.context
         task.context = self.context
         await _core.cancel_shielded_checkpoint()
-        await self._attempt()
+        try:
+            self.value = await self.unprotected_afn()
+        except BaseException as exc:
+            self.error = exc
         task.context = own_context
         await _core.cancel_shielded_checkpoint()
         self.answered.release()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import sys
 import types
 
 import pytest
@@ -47,3 +48,56 @@ def test_a_report_of_readiness_can_be_watched() -> None:
 
     trio.run(main)
     assert seen == ["ready"]
+
+
+@pytest.mark.parametrize("qualified_name", ["sleep_forever", "Event.wait"])
+def test_the_task_of_a_native_function_bears_its_name(qualified_name: str) -> None:
+    """stackscope shows the name of the frame in which a task waits, and others that of the coroutine."""
+    functions = {"sleep_forever": trio.sleep_forever, "Event.wait": trio.Event().wait}
+    name = qualified_name.rpartition(".")[2]
+
+    async def main() -> None:
+        async with trio.open_nursery() as nursery:
+            for _ in range(2):
+                nursery.start_soon(functions[qualified_name], name="another name")
+            for task in nursery.child_tasks:
+                coro = task.coro
+                assert isinstance(coro, types.CoroutineType)
+                assert (coro.__name__, coro.__qualname__) == (name, qualified_name)
+                assert (coro.cr_code.co_name, coro.cr_frame.f_code) == (name, coro.cr_code)
+                if sys.version_info >= (3, 11):
+                    assert coro.cr_code.co_qualname == qualified_name
+            nursery.cancel_scope.cancel()
+
+    trio.run(main)
+
+
+def names_of_callers() -> list[str]:
+    """The functions of the package that the caller's caller was called by, from the inside out, up to another's."""
+    names: list[str] = []
+    frame: types.FrameType | None = sys._getframe(2)
+    while frame is not None and frame.f_globals["__name__"].startswith("trio."):
+        names.append(frame.f_code.co_name)
+        frame = frame.f_back
+    return names
+
+
+@pytest.mark.parametrize(
+    ("give_token", "names"),
+    [(False, ["unprotected_afn", "run", "to_thread_run_sync"]), (True, ["unprotected_afn", "run_system"])],
+)
+def test_what_lies_between_a_thread_and_its_function_is_known_to_tools(give_token: bool, names: list[str]) -> None:
+    """stackscope leaves these out, by their names, where it shows what a thread is doing."""
+    seen: list[list[str]] = []
+
+    async def inside() -> None:
+        seen.append(names_of_callers())
+
+    def in_thread(token: trio.lowlevel.TrioToken) -> None:
+        trio.from_thread.run(inside, trio_token=token if give_token else None)
+
+    async def main() -> None:
+        await trio.to_thread.run_sync(in_thread, trio.lowlevel.current_trio_token())
+
+    trio.run(main)
+    assert [entry[: len(names)] for entry in seen] == [names]

@@ -7,11 +7,14 @@ everything it has opened meanwhile, and ``start`` returns.
 
 from __future__ import annotations
 
+import sys
+from types import FunctionType
+
 from .._native import Nursery, TrioInternalError, open_nursery, set_nursery_metaclass
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable
+    from collections.abc import Awaitable, Callable, Coroutine, Iterable
     from typing import Any, NoReturn
 
     from ._task_status import TaskStatus as TaskStatusType
@@ -124,9 +127,32 @@ async def start(
     return status._value
 
 
-async def await_native(awaitable: Awaitable[object]) -> object:
-    """The coroutine of a task whose function is native: tasks have real coroutine objects, which tools can look at."""
+async def _await(awaitable: Awaitable[object]) -> object:
     return await awaitable
+
+
+class _Namesakes(dict[str, FunctionType]):
+    """`_await` under the names of native functions, made when they are first needed."""
+
+    def __missing__(self, qualified_name: str) -> FunctionType:
+        name = qualified_name.rpartition(".")[2]
+        code = _await.__code__.replace(co_name=name)
+        if sys.version_info >= (3, 11):
+            code = code.replace(co_qualname=qualified_name)
+        namesake = self[qualified_name] = FunctionType(code, _await.__globals__, name)
+        namesake.__qualname__ = qualified_name
+        return namesake
+
+
+_namesakes = _Namesakes()
+
+
+def await_native(awaitable: Coroutine[object, object, object]) -> object:
+    """The coroutine of a task whose function is native: tasks have real coroutine objects, which tools can look at.
+
+    These show the names of the coroutine, of its code and of its frame, so all are those of the native function.
+    """
+    return _namesakes[awaitable.__qualname__](awaitable)
 
 
 def leave_nursery(error: BaseException) -> NoReturn:
