@@ -3,17 +3,45 @@
 `install` gives a module a ``__getattr__`` (PEP 562) that fetches a name from the submodule that defines it, and a ``__dir__``
 that lists such names like all others. A fetched name is stored in the module, so this happens once per name. `fetch_all` does it
 for all names at once. Private submodules of a package can be had as attributes, too, as if they had been imported.
+
+What is imported late may find other files than the program began with, because another version, or the original, has been
+installed meanwhile. Nothing of that would fit what is in the process, so `require_own_files` refuses it. It costs one look at
+one file per late import. An ``import trio.testing`` in a program does not pass by here: Python finds it by itself.
 """
 
 from __future__ import annotations
 
+import os
 import sys
+
+from . import _native
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import ModuleType
 
 _pending: dict[str, dict[str, str]] = {}
+
+
+def state_of_files() -> tuple[int, int] | None:
+    """By which the files of an installation are told from those of another: when its native part was written, and its size."""
+    try:
+        state = os.stat(_native.__file__)
+    except OSError:
+        return None
+    return state.st_mtime_ns, state.st_size
+
+
+_own_files = state_of_files()
+
+
+def require_own_files() -> None:
+    """Raise ImportError if the package's files are not those any more that this process has imported the package from."""
+    if state_of_files() != _own_files:
+        raise ImportError(
+            f"the files of Trio in {os.path.dirname(_native.__file__)} have been replaced or removed since this process imported"
+            " it, and what it needs of them now would not fit; start Python anew"
+        )
 
 
 def install(module_name: str, sources: dict[str, str]) -> None:
@@ -32,6 +60,8 @@ def install(module_name: str, sources: dict[str, str]) -> None:
 
     def fetch(submodule: str) -> ModuleType:
         full_name = f"{package}.{submodule}"
+        if full_name not in sys.modules:
+            require_own_files()
         __import__(full_name)
         return sys.modules[full_name]
 

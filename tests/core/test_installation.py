@@ -73,3 +73,21 @@ def test_another_trio_is_in_the_process(copy: Path) -> None:
     text = import_error(copy, before)
     assert "cannot be mixed" in text
     assert "start Python anew" in text
+
+
+@pytest.mark.parametrize("change", ["remove(file)", "utime(file, ns=(1, 1))"], ids=["removed", "replaced"])
+@pytest.mark.parametrize("late", ["trio.Path", "trio.socket", "trio._ssl", "trio.lowlevel.FdStream"])
+def test_files_are_exchanged_while_the_program_runs(copy: Path, change: str, late: str) -> None:
+    for library in INSTALLED.glob("_native.*.so"):
+        shutil.copy(library, copy)
+    text = import_error(copy, f"import os, trio; file = trio._native.__file__; os.{change}; {late}")
+    assert f"the files of Trio in {copy} have been replaced or removed" in text
+    assert "start Python anew" in text
+
+
+def test_names_that_are_there_do_not_need_the_files(copy: Path) -> None:
+    for library in INSTALLED.glob("_native.*.so"):
+        shutil.copy(library, copy)
+    use = "trio.Path; import os; os.remove(trio._native.__file__); trio.Path; trio.run(trio.sleep, 0)"
+    program = f"import sys; sys.path.insert(0, {str(copy.parent)!r}); import trio; {use}"
+    subprocess.run([sys.executable, "-c", program], check=True)
