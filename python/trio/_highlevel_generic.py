@@ -12,7 +12,9 @@ from ._util import final, fixup_module_metadata
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import TypeGuard, TypeVar
+    from typing import TypeVar
+
+    from typing_extensions import TypeGuard
 
     from ._abc import AsyncResource, ReceiveStream, SendStream
 
