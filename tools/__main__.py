@@ -11,7 +11,7 @@ import signal
 import subprocess
 import sys
 
-from . import PROJECT, downstream as suites, environments, site
+from . import PROJECT, advisories, downstream as suites, environments, site
 from .parity import check_parity, parity
 from .pythons import SUPPORTED, Python, available, choose
 from .reliability import run_studies
@@ -150,6 +150,7 @@ def check_rust(report: Report) -> None:
     command = ["cargo", "test", "--locked", "--no-default-features"]
     report.step("cargo test", command, count_cargo, env)
     report.step("dependencies", [sys.executable, "-m", "tools.dependencies"])
+    report.step("advisories", [sys.executable, "-m", "tools.advisories"], advisories.count)
     probe = subprocess.run(["cargo", "+nightly", "miri", "--version"], capture_output=True)
     if probe.returncode == 0:
         command = ["cargo", "+nightly", "miri", "test", "--no-default-features"]

@@ -2,7 +2,8 @@
 
 cargo-deny is the checker where it is installed.  It takes longer to build than everything else here together, so there is a
 check of what matters most that needs nothing but cargo: every crate that is linked comes from crates.io with a checksum,
-carries a licence that the policy allows, is not one that the policy bans, and is there once.
+carries a licence that the policy allows, is not one that the policy bans, and is there once.  Advisories are the subject of
+`tools.advisories`.
 """
 
 from __future__ import annotations
@@ -85,15 +86,21 @@ def complaints(policy: Policy, packages: list[dict[str, Any]], lock: str) -> lis
     return found
 
 
-def check() -> list[str]:
-    """Check this project; with cargo-deny, too, if it is there."""
+def metadata() -> dict[str, Any]:
+    """What cargo knows about the project and all that it depends on."""
     command = ["cargo", "metadata", "--format-version", "1", "--locked"]
     done = subprocess.run(
         [*command, "--filter-platform", "x86_64-unknown-linux-gnu"], cwd=PROJECT, check=True, stdout=subprocess.PIPE
     )
+    known: dict[str, Any] = json.loads(done.stdout)
+    return known
+
+
+def check() -> list[str]:
+    """Check this project; with cargo-deny, too, if it is there."""
     policy = read_policy((PROJECT / "deny.toml").read_text(encoding="utf-8"))
     lock = (PROJECT / "Cargo.lock").read_text(encoding="utf-8")
-    found = complaints(policy, linked(json.loads(done.stdout)), lock)
+    found = complaints(policy, linked(metadata()), lock)
     if shutil.which("cargo-deny") is not None:
         command = ["cargo", "deny", "check", "licenses", "bans", "sources"]
         if subprocess.run(command, cwd=PROJECT).returncode:
