@@ -13,7 +13,7 @@ import signal
 import socket as stdlib_socket
 import ssl
 import tempfile
-from typing import Any, Awaitable, Callable, TypeVar
+from typing import Any, Awaitable, Callable, Iterator, TypeVar
 
 import trio
 import trio.testing
@@ -258,15 +258,23 @@ def tls_contexts() -> tuple[ssl.SSLContext, ssl.SSLContext]:
 CONTEXTS: list[tuple[ssl.SSLContext, ssl.SSLContext]] = []
 
 
-async def tls() -> None:
-    """A conversation under TLS."""
+@contextlib.contextmanager
+def tls_pair() -> Iterator[tuple[Any, Any]]:
+    """The server's and the client's end of a connection that has had no handshake yet."""
     if not CONTEXTS:
         CONTEXTS.append(tls_contexts())
     server_context, client_context = CONTEXTS[0]
     ends = trio.socket.socketpair()
     with ends[0], ends[1]:
-        server = trio.SSLStream(trio.SocketStream(ends[0]), server_context, server_side=True)
-        client = trio.SSLStream(trio.SocketStream(ends[1]), client_context, server_hostname="peer.example")
+        yield (
+            trio.SSLStream(trio.SocketStream(ends[0]), server_context, server_side=True),
+            trio.SSLStream(trio.SocketStream(ends[1]), client_context, server_hostname="peer.example"),
+        )
+
+
+async def tls() -> None:
+    """A conversation under TLS."""
+    with tls_pair() as (server, client):
 
         async def serve() -> None:
             await server.send_all(await server.receive_some())
