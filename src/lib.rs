@@ -80,6 +80,7 @@ mod _native {
     use crate::interop::async_function::{AsyncFunction, Direct};
     use crate::interop::async_method;
     use crate::interop::early_dict;
+    use crate::interop::panics;
 
     const PUBLIC_ASYNC_FUNCTIONS: [(&str, Option<Direct>); 7] = [
         (
@@ -96,6 +97,7 @@ mod _native {
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
+        panics::take_note_of_all();
         Awaitable::prepare(module.py());
         CancelScope::prepare(module.py());
         async_method::prepare(module.py())?;
@@ -109,6 +111,8 @@ mod _native {
         }
         crate::sync::register(module)?;
         crate::channel::register(module)?;
+        #[cfg(debug_assertions)]
+        crate::interop::tripwires::register(module)?;
         early_dict::prepare_all(module);
         Ok(())
     }

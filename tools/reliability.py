@@ -27,14 +27,22 @@ def genuine_environment(python: Python) -> str:
     return environments.environment(python, "genuine", "trio==0.35.0")
 
 
+def assertions_environment(python: Python) -> str:
+    """An environment with a build that has debug assertions, and with them what tests break on purpose."""
+    inner = environments.environment(python, "assertions", "trustme")
+    environments.install(inner, environments.wheel(python, "dev"))
+    return inner
+
+
 def run_studies(report: Report, python: Python, arguments: list[str], long: bool = False) -> None:
     """Run the studies on one interpreter."""
     name = f"Python {python.version}: reliability"
     ours = report.attempt(f"{name}: build", lambda: environments.test_environment(python))
     genuine = report.attempt(f"{name}: genuine Trio", lambda: genuine_environment(python))
-    if ours is None or genuine is None:
+    assertions = report.attempt(f"{name}: build with debug assertions", lambda: assertions_environment(python))
+    if ours is None or genuine is None or assertions is None:
         return
-    command = [sys.executable, "-m", "tests.reliability", "--ours", ours, "--genuine", genuine]
+    command = [sys.executable, "-m", "tests.reliability", "--ours", ours, "--genuine", genuine, "--assertions", assertions]
     if long:
         os.nice(10)
         command += ["--long", "--write"]

@@ -8,6 +8,7 @@ use pyo3::types::{PyList, PyTuple};
 use super::{deliver, CancelScope, MISNESTING_ADVICE};
 use crate::core::{current, Reason, Runner, ScopeChange};
 use crate::interop::errors::{get_context, is_group, set_context, Cancelled};
+use crate::kernel::tripwires::tripwire;
 use crate::kernel::NodeId;
 use crate::task::Task;
 
@@ -36,6 +37,7 @@ pub fn leave<'py>(
     }
     let runner = task.get().runner.get();
     let Some(leaf) = task.get().node.get(py) else { return Ok(incoming) };
+    tripwire!(ScopeLeft);
     if let Some(owner) = runner.scopes.with(py, |tree| tree.leave(leaf, node)) {
         owner.drop_ref(py);
         scope.get().retire(py);

@@ -11,6 +11,7 @@ mod scope;
 use pyo3::prelude::*;
 
 use crate::core::{Runner, ScopeChange};
+use crate::kernel::tripwires::tripwire;
 use crate::task::deliver_pending;
 
 pub use misnesting::ADVICE as MISNESTING_ADVICE;
@@ -27,6 +28,7 @@ pub fn deliver(py: Python<'_>, runner: &Runner, change: ScopeChange) -> PyResult
 }
 
 fn deliver_all(py: Python<'_>, runner: &Runner, change: ScopeChange) -> PyResult<()> {
+    tripwire!(CancelDelivered);
     let mut result = Ok(());
     for leaf in change.hits {
         let task = runner.scopes.with(py, |tree| tree.task(leaf).map(|task| task.clone_ref(py)));

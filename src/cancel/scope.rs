@@ -19,6 +19,7 @@ use crate::core::{current, Due, Reason, Runner, ScopeChange, Source};
 use crate::interop::cell::LoopCell;
 use crate::interop::gc::{gc_fields, Trace};
 use crate::interop::pool::{self, pooled};
+use crate::kernel::tripwires::tripwire;
 use crate::kernel::{DeadlineKey, NodeId};
 use crate::task::Task;
 
@@ -380,6 +381,7 @@ impl CancelScope {
         let mut change = ScopeChange::default();
         let owner = slf.clone().unbind();
         let node = run.scopes.with(py, |tree| tree.enter(leaf, shield, owner, &mut change));
+        tripwire!(ScopeEntered);
         let mut pending = None;
         if timed && reason.is_none() {
             let entry = Due::Scope(slf.clone().unbind());
@@ -438,7 +440,10 @@ impl CancelScope {
         Self::refresh_registration(slf)?;
         Self::expire_below(py, runner.get(), node, true)?;
         let mut change = ScopeChange::default();
-        runner.get().scopes.with(py, |tree| tree.cancel(node, reason, &mut change));
+        runner.get().scopes.with(py, |tree| {
+            tree.cancel(node, reason, &mut change);
+            tripwire!(ScopeCancelled);
+        });
         deliver(py, runner.get(), change)
     }
 

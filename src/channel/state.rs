@@ -11,6 +11,7 @@ use crate::interop::errors::{bare, BrokenResourceError, ClosedResourceError, End
 use crate::interop::gc::{gc_fields, Trace};
 use crate::interop::imports;
 use crate::interop::numbers::size_or_infinity;
+use crate::kernel::tripwires::tripwire;
 use crate::kernel::WaitQueue;
 use crate::task::{reschedule, Resume, Task};
 
@@ -210,6 +211,7 @@ impl State {
                 return Err(value);
             }
             buffer.push_back(value);
+            tripwire!(ItemSent);
             Ok(buffer.len())
         });
         match left {
@@ -229,6 +231,7 @@ impl State {
             None => self.buffer.with(py, VecDeque::pop_front),
             Some(sender) => {
                 let next = self.buffer.with(py, |buffer| {
+                    tripwire!(ItemTaken);
                     buffer.extend(sender.value);
                     buffer.pop_front()
                 });

@@ -7,8 +7,12 @@
 //! first wakes the poller.
 //!
 //! States: open, then closed (for good): a closed queue refuses calls with `RunFinishedError`.
+//!
+//! A call that is lost is waited for in vain, so a panic amid a push concerns the run as much as the
+//! thread that pushed: it is kept for the loop, which is woken to end the run with it.
 
 use std::collections::VecDeque;
+use std::panic::{catch_unwind, resume_unwind, AssertUnwindSafe};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::Arc;
 
@@ -18,6 +22,8 @@ use pyo3::types::{PyDict, PyTuple};
 
 use super::poller::Wakeup;
 use crate::interop::errors::RunFinishedError;
+use crate::interop::panics;
+use crate::kernel::tripwires::tripwire;
 
 /// A function and its positional arguments.
 pub struct Call {
@@ -29,6 +35,8 @@ pub struct Call {
 struct Plain {
     closed: bool,
     calls: VecDeque<Call>,
+    /// What the panic said that a push ended in.
+    panic: Option<String>,
 }
 
 /// The queue; shared between the run and every `TrioToken`.
@@ -52,8 +60,32 @@ impl EntryQueue {
 
     /// Appends a call.
     pub fn push(&self, py: Python<'_>, call: Call) -> PyResult<()> {
+        self.reporting_panics(|| self.append(py, call))
+    }
+
+    /// Queues a call unless an equal one is waiting already.
+    pub fn push_idempotent(&self, py: Python<'_>, call: Call) -> PyResult<()> {
+        self.reporting_panics(|| self.append_unless_there(py, call))
+    }
+
+    fn reporting_panics<T>(&self, push: impl FnOnce() -> T) -> T {
+        catch_unwind(AssertUnwindSafe(push)).unwrap_or_else(|panic| {
+            self.plain.lock().panic = Some(panics::text_of(&*panic));
+            self.pending.store(true, Ordering::Release);
+            self.wakeup.wake();
+            resume_unwind(panic)
+        })
+    }
+
+    /// Takes what a panic said that a push ended in, in whichever thread.
+    pub fn take_panic(&self) -> Option<String> {
+        self.plain.lock().panic.take()
+    }
+
+    fn append(&self, py: Python<'_>, call: Call) -> PyResult<()> {
         let refused = {
             let mut plain = self.plain.lock();
+            tripwire!(CallQueued);
             if plain.closed {
                 Some(call)
             } else {
@@ -68,8 +100,7 @@ impl EntryQueue {
         Ok(())
     }
 
-    /// Queues a call unless an equal one is waiting already.
-    pub fn push_idempotent(&self, py: Python<'_>, call: Call) -> PyResult<()> {
+    fn append_unless_there(&self, py: Python<'_>, call: Call) -> PyResult<()> {
         if self.plain.lock().closed {
             return Err(finished());
         }

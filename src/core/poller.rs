@@ -20,6 +20,7 @@ use pyo3::{PyTraverseError, PyVisit};
 
 use super::registrations::Registrations;
 use crate::interop::gc::Trace;
+use crate::kernel::tripwires::tripwire;
 use crate::task::Task;
 
 const SIGNAL: Token = Token(usize::MAX);
@@ -103,6 +104,7 @@ pub struct PollSet {
 impl PollSet {
     /// Waits for events, at most for `timeout`. A signal ends the wait early without events.
     pub fn wait(&mut self, timeout: Duration) -> io::Result<()> {
+        tripwire!(Polled);
         match self.poll.poll(&mut self.events, Some(timeout)) {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {
                 self.events.clear();

@@ -23,13 +23,15 @@ pub enum Resumed<'py> {
 /// ended by CPython up to 3.13 with `pthread_exit`, which unwinds through our frames without the lock.
 /// What they would clean up is going away as a whole; touching it would be a data race.
 ///
+/// A panic that comes back out of Python code may pass: it holds the lock.
+///
 /// The call that is unwound must be declared as one that may be (`C-unwind`): the unwinder would give
 /// up otherwise, and abort the process.
 struct HangIfUnwound;
 
 impl Drop for HangIfUnwound {
     fn drop(&mut self) {
-        loop {
+        while !std::thread::panicking() {
             std::thread::park();
         }
     }

@@ -19,6 +19,7 @@
 //! - [`metaclass`]: the class of a class.
 //! - [`numbers`]: sizes and counts as users write them.
 //! - [`outcome`]: what functions returned or raised, as objects.
+//! - [`panics`]: that there was one, and what it said.
 //! - [`pool`]: memory of short-lived objects.
 //! - [`slots`]: slots of hot classes, filled by hand.
 //! - [`this_thread`]: which thread this is, in one instruction.
@@ -26,6 +27,7 @@
 //! - [`prefetch`]: asking the processor to fetch an object before it is needed.
 //! - [`run_context`]: which run this thread is in, kept where Python code can see it.
 //! - [`transfer`]: system calls that move octets between sockets and Python's memory.
+//! - `tripwires`: in builds with debug assertions, how tests make the core panic.
 
 pub mod async_function;
 pub mod async_method;
@@ -41,6 +43,7 @@ pub mod imports;
 pub mod metaclass;
 pub mod numbers;
 pub mod outcome;
+pub mod panics;
 pub mod pool;
 pub mod prefetch;
 pub mod run_context;
@@ -48,6 +51,8 @@ pub mod slots;
 pub mod this_thread;
 pub mod thread_name;
 pub mod transfer;
+#[cfg(debug_assertions)]
+pub mod tripwires;
 
 #[cfg(Py_GIL_DISABLED)]
 compile_error!("the scheduler's state is guarded by the interpreter lock; free-threaded builds are not supported");

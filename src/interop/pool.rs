@@ -16,6 +16,7 @@ use pyo3::pyclass::boolean_struct::True;
 use pyo3::{Borrowed, PyClass, PyClassInitializer};
 
 use super::cell::LoopCell;
+use crate::kernel::tripwires::tripwire;
 
 /// How many dead objects a class keeps.
 const CAPACITY: usize = 1024;
@@ -191,7 +192,11 @@ unsafe fn bury_attached<T: Pooled>(py: Python<'_>, object: *mut ffi::PyObject) {
     // A panicking destructor must not unwind into the interpreter; its value is lost either way.
     // SAFETY: as above.
     let drop_content = || unsafe { std::ptr::drop_in_place(content) };
-    catch_unwind(AssertUnwindSafe(drop_content)).ok();
+    catch_unwind(AssertUnwindSafe(|| {
+        tripwire!(ContentDropped);
+        drop_content();
+    }))
+    .ok();
     // SAFETY: guaranteed by the caller.
     unsafe { drop_dict(class, object) };
     let kept = NonNull::new(object).is_some_and(|object| {

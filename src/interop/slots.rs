@@ -19,6 +19,8 @@ use pyo3::pyclass::boolean_struct::True;
 use pyo3::types::PyTuple;
 use pyo3::{intern, Borrowed, PyClass};
 
+use super::panics;
+
 /// What an iterator does next.
 pub enum Next {
     /// It yields an object.
@@ -140,7 +142,11 @@ pub(super) fn called_by_c(
     match catch_unwind(AssertUnwindSafe(body)) {
         Ok(Ok(result)) => return result,
         Ok(Err(error)) => error.restore(py),
-        Err(_) => PanicException::new_err("a native operation panicked").restore(py),
+        Err(panic) => {
+            let text = panics::text_of(&*panic);
+            panics::note(text.clone());
+            PanicException::new_err(text).restore(py);
+        }
     }
     null_mut()
 }

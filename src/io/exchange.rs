@@ -28,6 +28,7 @@ use super::socket::{Kind, OwnedSocket};
 use super::waiting::{self, kernel_error, with_table, Belief};
 use crate::core::current;
 use crate::interop::errors::raised_here;
+use crate::kernel::tripwires::tripwire;
 use crate::kernel::Direction;
 use crate::task::{receive, Task};
 use crate::trap::{Awaitable, Entry, Leaf, NewAwaitable, Poll, Request};
@@ -135,6 +136,7 @@ impl<'a, 'py> Port<'a, 'py> {
         let waiter = self.task.clone().unbind();
         let seated = with_table(py, self.task.get().runner.get(), |table, woken| {
             let mut generation = known;
+            tripwire!(SocketAwaited);
             if table.readiness(fd, known).is_none() {
                 generation = table.own(fd, woken)?;
             } else if belief == Belief::Told && !self.kind.edges_tell {
@@ -177,6 +179,7 @@ impl<E: Errand> Exchange<E> {
         let direction = self.errand.direction();
         let mut belief = Belief::Remembered;
         if port.is_promising(direction) || !self.errand.is_sound(&port) {
+            tripwire!(SocketTried);
             match self.errand.attempt(&port) {
                 Ok(Tried::Blocks) => belief = Belief::Told,
                 Ok(Tried::Done(result)) => return Ok(self.give_way(Ok(result))),

@@ -15,6 +15,7 @@ use crate::core::registrations::{Refused, Registrations};
 use crate::core::Runner;
 use crate::interop::errors::{os_error, BusyResourceError, ClosedResourceError};
 use crate::interop::transfer;
+use crate::kernel::tripwires::tripwire;
 use crate::kernel::Direction;
 use crate::task::{park, reschedule, AbortOutcome, Interruption, Plan, Resume, Task};
 
@@ -93,6 +94,7 @@ fn stop_waiting(
     let py = task.py();
     let Key { fd, direction, belief } = Key::unpack(plan.key);
     let left = with_table(py, task.get().runner.get(), |table, woken| {
+        tripwire!(SocketAbandoned);
         table.withdraw(fd, direction, woken)
     })?;
     drop(left);

@@ -13,6 +13,8 @@
 //! | [`CancelTree`] | who is inside which cancel scope, and is it cancelled |
 //! | [`IdleSet`] | who wants to run once everybody else is blocked |
 //! | [`Readiness`] | is it worth trying to read from this socket, or to write |
+//!
+//! [`tripwires`] are no structure: they let tests of debug builds panic in the layers above.
 
 #![forbid(unsafe_code)]
 
@@ -22,6 +24,7 @@ mod idle_set;
 mod readiness;
 mod run_queue;
 mod slab;
+pub mod tripwires;
 mod wait_queue;
 
 pub use cancel_tree::{CancelTree, Change, NodeId};

@@ -7,6 +7,7 @@ use pyo3::types::{PyDict, PyString, PyTuple};
 use super::Nursery;
 use crate::cancel::{deliver, CancelScope};
 use crate::core::{Reason, Runner, ScopeChange, Source, TaskLabel};
+use crate::kernel::tripwires::tripwire;
 use crate::kernel::SlabKey;
 use crate::task::{reschedule, spawn, Birth, Resume, Task};
 
@@ -74,6 +75,7 @@ impl Nursery {
         let py = nursery.py();
         let slot = SlabKey::from_bits(task.get().nursery_slot.get(py));
         let removed = nursery.get().children.with(py, |all| all.remove(slot));
+        tripwire!(ChildGone);
         // In a nursery that was abandoned by its parent, nobody is left to raise it.
         if let Some(error) = error.filter(|_| !nursery.get().closed.get(py)) {
             let label = Task::label(task);

@@ -14,6 +14,7 @@ use crate::interop::errors;
 use crate::interop::gc::{gc_fields, Trace};
 use crate::interop::imports;
 use crate::interop::pool::{self, pooled};
+use crate::kernel::tripwires::tripwire;
 use crate::kernel::Slab;
 use crate::task::{park, receive, AbortOutcome, Interruption, Plan, Task};
 use crate::trap::{Awaitable, Leaf, NewAwaitable, Poll, Request};
@@ -162,6 +163,7 @@ impl Leaf for Enter {
             return Err(PyRuntimeError::new_err("the nursery's scope was closed while it opened"));
         };
         let manager = self.manager.get();
+        tripwire!(NurseryOpened);
         let nursery = pool::make(
             py,
             Nursery {
@@ -247,6 +249,7 @@ impl Exit {
             Self::blame_block(nursery, error.clone_ref(py))?;
         }
         this.nested_finished.set(py, true);
+        tripwire!(NurseryLeft);
         Nursery::check_finished(nursery)?;
         if this.closed.get(py) {
             return Ok(Poll::Trap(Request::Checkpoint));
@@ -267,6 +270,7 @@ impl Exit {
             return Err(PyAssertionError::new_err("Nursery misnesting detected!"));
         }
         let combined = combine(py, this.pending_excs.take(py), this.strict)?;
+        tripwire!(NurseryEnded);
         let rest = exit::leave(this.cancel_scope.bind(py), combined)?;
         let incoming = self.incoming.take();
         match rest {

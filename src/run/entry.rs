@@ -4,7 +4,6 @@
 //! [`super::GuestRun`]), [`end_run`]. What surrounds them there (Ctrl-C handling, async generator
 //! hooks, sniffio) happens once per run and is Python.
 
-use std::panic::{catch_unwind, AssertUnwindSafe};
 use std::sync::Arc;
 
 use pyo3::exceptions::PyRuntimeError;
@@ -20,8 +19,10 @@ use crate::core::instruments::{Hook, Instruments};
 use crate::core::poller::Poller;
 use crate::core::{current, Options, Runner};
 use crate::interop::cell::{LoopCell, LoopValue};
-use crate::interop::errors::{internal_error, os_error, TrioInternalError};
+use crate::interop::errors::{internal_error, os_error};
+use crate::interop::panics::surviving;
 use crate::interop::run_context;
+use crate::kernel::tripwires::tripwire;
 use crate::kernel::{CancelTree, DeadlineHeap, IdleSet, RunQueue};
 use crate::task::{spawn, Birth, Task};
 
@@ -43,46 +44,52 @@ pub fn begin_run<'py>(
     if current::runner_or_none(py).is_some() {
         return Err(PyRuntimeError::new_err("Attempted to call run() from inside a run()"));
     }
+    let options = Options { strict_exception_groups: strict, namespace, is_guest, system_context };
+    surviving(py, || {
+        let observers = Bound::new(py, Instruments::default())?;
+        for instrument in instruments.try_iter()? {
+            observers.get().add(&instrument?)?;
+        }
+        let runner = Bound::new(py, set_up(py, clock, observers.unbind(), options)?)?;
+        tripwire!(RunBegins);
+        run_context::attach(local)?.set_item(intern!(py, "runner"), &runner)?;
+        Ok(runner)
+    })
+}
+
+/// A run in which nothing has happened.
+fn set_up(
+    py: Python<'_>,
+    clock: Bound<'_, PyAny>,
+    instruments: Py<Instruments>,
+    options: Options,
+) -> PyResult<Runner> {
     let (poller, wakeup) = Poller::open().map_err(|error| os_error(py, &error))?;
-    let observers = Bound::new(py, Instruments::default())?;
-    for instrument in instruments.try_iter()? {
-        observers.get().add(&instrument?)?;
-    }
-    let runner = Bound::new(
-        py,
-        Runner {
-            queue: LoopCell::new(RunQueue::default()),
-            scopes: LoopCell::new(CancelTree::default()),
-            deadlines: LoopCell::new(DeadlineHeap::default()),
-            idle: LoopCell::new(IdleSet::default()),
-            poller: LoopCell::new(Some(poller)),
-            entry: Arc::new(EntryQueue::new(py, wakeup)),
-            instruments: observers.unbind(),
-            clock: Clock::new(clock),
-            options: Options {
-                strict_exception_groups: strict,
-                namespace,
-                is_guest,
-                system_context,
-            },
-            current: LoopCell::new(None),
-            init_task: LoopCell::new(None),
-            main_task: LoopCell::new(None),
-            main_outcome: LoopCell::new(None),
-            system_nursery: LoopCell::new(None),
-            entry_task: LoopCell::new(None),
-            token: LoopCell::new(None),
-            asyncgens: LoopCell::new(None),
-            guest_tick_scheduled: LoopValue::new(true),
-            locals: LoopCell::new(None),
-            interrupt_pending: LoopValue::new(false),
-            autojump_threshold: LoopValue::new(f64::INFINITY),
-            spawned: LoopValue::new(0),
-            living: LoopValue::new(0),
-        },
-    )?;
-    run_context::attach(local)?.set_item(intern!(py, "runner"), &runner)?;
-    Ok(runner)
+    Ok(Runner {
+        queue: LoopCell::new(RunQueue::default()),
+        scopes: LoopCell::new(CancelTree::default()),
+        deadlines: LoopCell::new(DeadlineHeap::default()),
+        idle: LoopCell::new(IdleSet::default()),
+        poller: LoopCell::new(Some(poller)),
+        entry: Arc::new(EntryQueue::new(py, wakeup)),
+        instruments,
+        clock: Clock::new(clock),
+        options,
+        current: LoopCell::new(None),
+        init_task: LoopCell::new(None),
+        main_task: LoopCell::new(None),
+        main_outcome: LoopCell::new(None),
+        system_nursery: LoopCell::new(None),
+        entry_task: LoopCell::new(None),
+        token: LoopCell::new(None),
+        asyncgens: LoopCell::new(None),
+        guest_tick_scheduled: LoopValue::new(true),
+        locals: LoopCell::new(None),
+        interrupt_pending: LoopValue::new(false),
+        autojump_threshold: LoopValue::new(f64::INFINITY),
+        spawned: LoopValue::new(0),
+        living: LoopValue::new(0),
+    })
 }
 
 /// Spawns the root task and tells everybody that the run begins.
@@ -100,6 +107,7 @@ pub fn launch<'py>(
     run.clock.object(py).bind(py).call_method0(intern!(py, "start_clock"))?;
     let owner = CancelScope::make(py, f64::INFINITY, f64::INFINITY, false)?.unbind();
     let root = run.scopes.with(py, |tree| tree.add_scope(None, false, owner));
+    tripwire!(RunLaunched);
     let name = pyo3::types::PyString::new(py, "<init>").into_any();
     let birth = Birth {
         function: init,
@@ -142,29 +150,21 @@ pub fn drive(
 
 /// Runs a part of the loop and turns every failure of it into `TrioInternalError`.
 pub fn guarded<T>(py: Python<'_>, work: impl FnOnce() -> PyResult<T>) -> PyResult<T> {
-    match catch_unwind(AssertUnwindSafe(work)) {
-        Ok(result) => result.map_err(|error| internal_error(py, error)),
-        Err(panic) => {
-            let text = panic
-                .downcast_ref::<&str>()
-                .map(|text| (*text).to_owned())
-                .or_else(|| panic.downcast_ref::<String>().cloned())
-                .unwrap_or_else(|| "unknown panic".to_owned());
-            let cause = PyRuntimeError::new_err(format!("the native loop panicked: {text}"));
-            let error = TrioInternalError::new_err("internal error in Trio - please file a bug!");
-            error.set_cause(py, Some(cause));
-            Err(error)
-        }
-    }
+    surviving(py, work).map_err(|error| internal_error(py, error))
 }
 
 /// Takes the run apart: nothing of it can run any more.
 #[pyfunction]
 pub fn end_run(runner: &Bound<'_, Runner>) -> PyResult<()> {
+    surviving(runner.py(), || take_apart(runner))
+}
+
+fn take_apart(runner: &Bound<'_, Runner>) -> PyResult<()> {
     let py = runner.py();
     let run = runner.get();
     run.entry.close();
     let poller = run.poller.take(py);
+    tripwire!(RunEnds);
     let leftovers = run.entry.take_idempotent(py);
     let mut calls = Vec::new();
     while let Some(call) = run.entry.pop() {

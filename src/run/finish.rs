@@ -9,6 +9,7 @@ use crate::core::instruments::Hook;
 use crate::core::{Reason, Runner, ScopeChange, Source};
 use crate::interop::cell::discard;
 use crate::interop::errors::{set_context, TrioInternalError};
+use crate::kernel::tripwires::tripwire;
 use crate::nursery::Nursery;
 use crate::sync::task_exited;
 use crate::task::Task;
@@ -32,6 +33,7 @@ pub fn finish<'py>(
         discard(py, removed);
     }
     deliver(py, run, change)?;
+    tripwire!(TaskFinished);
     run.living.set(py, run.living.get(py) - 1);
     let nursery = task.get().parent_nursery.get(py).map(|nursery| nursery.into_bound(py));
     match nursery {

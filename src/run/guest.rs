@@ -27,6 +27,8 @@ use crate::interop::errors::{os_error, with_exception_aside};
 use crate::interop::gc::{gc_fields, Trace};
 use crate::interop::imports;
 use crate::interop::outcome::to_object;
+use crate::interop::panics::surviving;
+use crate::kernel::tripwires::tripwire;
 
 /// What a worker thread brings back from the poller.
 enum Found {
@@ -105,13 +107,58 @@ impl GuestRun {
             slf.get().close.bind(py).call0()?;
             return Err(error);
         }
-        slf.get().prepare_next(slf)
+        Self::answering(slf, || slf.get().prepare_next(slf))
     }
 
     /// One tick, called by the host.
     fn tick(slf: &Bound<'_, Self>) -> PyResult<()> {
+        Self::answering(slf, || Self::tick_now(slf))
+    }
+
+    /// Waits in the poller; runs in a worker thread.
+    fn _wait(&self, py: Python<'_>, timeout: f64) -> PyResult<()> {
+        let Some(runner) = self.runner.get(py) else { return Ok(()) };
+        tripwire!(GuestWaited);
+        let set = runner.get().poller.with(py, |poller| poller.as_mut()?.take_set());
+        let Some(mut set) = set else { return Ok(()) };
+        let waited = py.detach(|| set.wait(Duration::from_secs_f64(timeout)));
+        drop(self.found.replace(py, Found::Events(set)));
+        waited.map_err(|error| os_error(py, &error))
+    }
+
+    /// The tick after a wait in a worker thread.
+    fn _resume(slf: &Bound<'_, Self>, outcome: &Bound<'_, PyAny>) -> PyResult<()> {
+        Self::answering(slf, || Self::resume_now(slf, outcome))
+    }
+
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        self.trace(visit)
+    }
+
+    fn __clear__(&self) {
+        self.release();
+    }
+}
+
+impl GuestRun {
+    /// Does what the host has called for. Should that panic, the host is told that the run has ended.
+    fn answering(slf: &Bound<'_, Self>, work: impl FnOnce() -> PyResult<()>) -> PyResult<()> {
+        let mut result = Ok(());
+        let survived = surviving(slf.py(), || {
+            result = work();
+            Ok(())
+        });
+        match survived {
+            Ok(()) => result,
+            Err(error) if slf.get().finished.get(slf.py()) => Err(error),
+            Err(error) => slf.get().finish(slf.py(), Err(error)),
+        }
+    }
+
+    fn tick_now(slf: &Bound<'_, Self>) -> PyResult<()> {
         let py = slf.py();
         let this = slf.get();
+        tripwire!(GuestTicked);
         let Some(runner) = this.runner.get(py) else { return Ok(()) };
         let runner = runner.bind(py);
         let library = imports::sniffio_thread_local(py)?;
@@ -133,37 +180,17 @@ impl GuestRun {
         }
     }
 
-    /// Waits in the poller; runs in a worker thread.
-    fn _wait(&self, py: Python<'_>, timeout: f64) -> PyResult<()> {
-        let Some(runner) = self.runner.get(py) else { return Ok(()) };
-        let set = runner.get().poller.with(py, |poller| poller.as_mut()?.take_set());
-        let Some(mut set) = set else { return Ok(()) };
-        let waited = py.detach(|| set.wait(Duration::from_secs_f64(timeout)));
-        drop(self.found.replace(py, Found::Events(set)));
-        waited.map_err(|error| os_error(py, &error))
-    }
-
-    /// The tick after a wait in a worker thread.
-    fn _resume(slf: &Bound<'_, Self>, outcome: &Bound<'_, PyAny>) -> PyResult<()> {
+    fn resume_now(slf: &Bound<'_, Self>, outcome: &Bound<'_, PyAny>) -> PyResult<()> {
         let py = slf.py();
         slf.get().mark_scheduled(py, true);
+        tripwire!(GuestResumed);
         if let Err(error) = outcome.call_method0(intern!(py, "unwrap")) {
             let error = crate::interop::errors::internal_error(py, error);
             return slf.get().finish(py, Err(error));
         }
-        Self::tick(slf)
+        Self::tick_now(slf)
     }
 
-    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
-        self.trace(visit)
-    }
-
-    fn __clear__(&self) {
-        self.release();
-    }
-}
-
-impl GuestRun {
     /// Works with the ticker out of its cell, because ticks run Python code.
     fn with_ticker<T>(
         &self,
@@ -187,6 +214,7 @@ impl GuestRun {
         let py = slf.py();
         let Some(runner) = self.runner.get(py) else { return Ok(()) };
         let run = runner.get();
+        tripwire!(GuestPrepared);
         let looked = guarded(py, || {
             self.with_ticker(py, |ticker| {
                 let timeout = ticker.prepare(run, py)?;

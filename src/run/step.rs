@@ -1,7 +1,6 @@
 //! One step: resume a task's coroutine in its context, and act on what comes out.
 
 use pyo3::exceptions::PyTypeError;
-use pyo3::panic::PanicException;
 use pyo3::prelude::*;
 use pyo3::types::PyTuple;
 
@@ -10,14 +9,15 @@ use crate::core::instruments::Hook;
 use crate::core::Runner;
 use crate::interop::context::EnteredContext;
 use crate::interop::coroutine::{resume, throw, Resumed};
-use crate::interop::errors::internal_error;
+use crate::kernel::tripwires::tripwire;
 use crate::task::{deliver_pending, reschedule, Resume, Task};
 use crate::trap::{Request, Trap};
 
 /// Runs one step of a task that was taken from the run queue.
 ///
 /// # Errors
-/// Only if the loop itself cannot go on; what the task raises is the task's outcome.
+/// Only if the loop itself cannot go on; what the task raises is the task's outcome. If that is a panic
+/// of native code, which is an exception meanwhile, PyO3 lets it go on as a panic.
 pub fn step(runner: &Bound<'_, Runner>, task: &Bound<'_, Task>) -> PyResult<()> {
     let py = runner.py();
     let run = runner.get();
@@ -33,9 +33,6 @@ pub fn step(runner: &Bound<'_, Runner>, task: &Bound<'_, Task>) -> PyResult<()> 
             Err(error) => refuse(task, error.into_inner())?,
         },
         Resumed::Returned(value) => finish(runner, task, Ok(value))?,
-        Resumed::Raised(error) if error.is_instance_of::<PanicException>(py) => {
-            return Err(internal_error(py, error));
-        }
         Resumed::Raised(error) => finish(runner, task, Err(error))?,
     }
     if instruments.watch(py, Hook::AfterTaskStep) {
@@ -55,6 +52,7 @@ fn resume_task<'py>(task: &Bound<'py, Task>) -> PyResult<Resumed<'py>> {
     };
     let coroutine = coroutine.into_bound(py);
     let _entered = EnteredContext::enter(context.into_bound(py))?;
+    tripwire!(TaskStepped);
     if this.throws.get(py) {
         this.throws.set(py, false);
         if let Resume::Error(error) = this.inbox.take(py) {
@@ -89,6 +87,7 @@ impl Drop for Current<'_, '_> {
 #[inline]
 fn obey(task: &Bound<'_, Task>, trap: &Bound<'_, Trap>) -> PyResult<()> {
     let py = task.py();
+    tripwire!(TrapObeyed);
     match trap.get().request {
         Request::Checkpoint => reschedule(task, Resume::Nothing),
         Request::Park => {

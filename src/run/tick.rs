@@ -23,7 +23,9 @@ use crate::core::instruments::Hook;
 use crate::core::poller::PollSet;
 use crate::core::{Due, Runner};
 use crate::interop::errors::{os_error, TrioInternalError};
+use crate::interop::panics::Witness;
 use crate::interop::prefetch::prefetch;
+use crate::kernel::tripwires::tripwire;
 use crate::kernel::DeadlineHeap;
 use crate::task::{reschedule, Resume, Task};
 use crate::wake::wake_entry_task;
@@ -58,6 +60,7 @@ pub struct Ticker {
     skipped: bool,
     last_poll: Instant,
     coins: Coins,
+    panics: Witness,
 }
 
 impl Ticker {
@@ -71,11 +74,13 @@ impl Ticker {
             skipped: false,
             last_poll: Instant::now(),
             coins: Coins::default(),
+            panics: Witness::new(),
         }
     }
 
     /// The first half of a tick: how many seconds may the poller sleep?
     pub fn prepare(&mut self, runner: &Runner, py: Python<'_>) -> PyResult<f64> {
+        tripwire!(TickPrepared);
         wake_entry_task(py, runner)?;
         self.on_calm = OnCalm::Nothing;
         self.timeout = 0.0;
@@ -175,7 +180,8 @@ impl Ticker {
         if self.on_calm != OnCalm::Nothing && !found && !expired {
             self.act_on_calm(run, py)?;
         }
-        self.run_batch(runner)
+        self.run_batch(runner)?;
+        self.panics.ask(py)
     }
 
     /// Lets everything happen that is due. Events that came before a deadline are to be seen before it
@@ -202,6 +208,7 @@ impl Ticker {
         if !run.queue.with(py, |queue| queue.is_empty()) {
             return Ok(());
         }
+        tripwire!(CalmReached);
         if self.on_calm == OnCalm::AutojumpClock {
             run.clock.object(py).bind(py).call_method0(intern!(py, "_autojump"))?;
             return Ok(());
@@ -220,6 +227,7 @@ impl Ticker {
         let batch = run.queue.with(py, |queue| queue.take_batch());
         self.steps_since_poll += batch.len();
         let mut batch = Batch { runner, tasks: self.reversed_order(run, py, batch)? };
+        tripwire!(BatchRun);
         while let Some(task) = batch.tasks.pop() {
             if batch.tasks.len() >= CROWD {
                 fetch_ahead(py, &batch.tasks);
@@ -258,6 +266,7 @@ impl Ticker {
 #[inline]
 fn pop_due(heap: &mut DeadlineHeap<Due>, now: f64) -> Option<Due> {
     let due = heap.pop_due(now)?;
+    tripwire!(DeadlineDue);
     if let Some(Due::Sleeper(next)) = heap.next_value() {
         prefetch(next);
     }
@@ -344,6 +353,7 @@ pub fn take_events(runner: &Runner, py: Python<'_>, set: Box<PollSet>) -> PyResu
     let unused = runner.poller.with(py, |poller| match poller {
         Some(poller) => {
             poller.put_set(set, &mut woken);
+            tripwire!(EventsRead);
             None
         }
         None => Some(set),

@@ -18,6 +18,7 @@ use crate::interop::cell::LoopCell;
 use crate::interop::errors::{bare, set_context, BrokenResourceError, WouldBlock};
 use crate::interop::gc::{gc_fields, Trace};
 use crate::interop::imports;
+use crate::kernel::tripwires::tripwire;
 use crate::task::Task;
 use crate::trap::{join, wake, Attempt, Awaitable, Blocking, NewAwaitable, Operation};
 
@@ -226,6 +227,7 @@ impl Operation for Acquire {
     fn attempt(&mut self, task: &Bound<'_, Task>) -> PyResult<Attempt> {
         let py = task.py();
         let lock = self.lock.bind(py);
+        tripwire!(LockTried);
         if LockImpl::try_take(lock, task)? {
             return Ok(Attempt::Done(None));
         }

@@ -14,6 +14,7 @@ use crate::interop::cell::discard;
 use crate::interop::errors::raised_here;
 use crate::interop::gc::Trace;
 use crate::interop::imports;
+use crate::kernel::tripwires::tripwire;
 
 /// What a task is resumed with.
 #[derive(Default)]
@@ -136,6 +137,7 @@ pub(super) fn enqueue(task: &Bound<'_, Task>) -> PyResult<()> {
     let runner = task.get().runner.get();
     let was_idle = runner.queue.with(py, |queue| {
         let was_idle = queue.is_empty();
+        tripwire!(TaskQueued);
         queue.push(task.clone().unbind());
         was_idle
     });
@@ -158,6 +160,7 @@ pub fn attempt_abort(task: &Bound<'_, Task>, why: Interruption) -> PyResult<()> 
     }
     this.armed.set(py, false);
     let Some(plan) = this.plan.take(py) else { return Ok(()) };
+    tripwire!(SleepAborted);
     match (plan.abort)(task, &plan, &why)? {
         AbortOutcome::Succeeded => {
             if matches!(why, Interruption::Keyboard) {

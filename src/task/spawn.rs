@@ -12,6 +12,7 @@ use crate::core::{Runner, TaskName};
 use crate::interop::cell::{LoopCell, LoopValue};
 use crate::interop::context::{self, EnteredContext};
 use crate::interop::{coroutine, imports, pool};
+use crate::kernel::tripwires::tripwire;
 use crate::kernel::NodeId;
 use crate::trap::Awaitable;
 
@@ -76,6 +77,7 @@ pub fn spawn<'py>(
     )?;
     let leaf = task.clone().unbind();
     let node = run.scopes.with(py, |tree| tree.add_task(birth.scope, leaf));
+    tripwire!(TaskSpawned);
     task.get().node.set(py, Some(node));
     run.living.set(py, run.living.get(py) + 1);
     Ok(task)

@@ -10,6 +10,7 @@ use pyo3::prelude::*;
 
 use crate::core::{current, Due, Reason, Source};
 use crate::interop::errors::{raised_here, Cancelled};
+use crate::kernel::tripwires::tripwire;
 use crate::kernel::DeadlineKey;
 use crate::task::{park, pending_cancellation, receive, AbortOutcome, Interruption, Plan, Task};
 use crate::trap::{poll_checkpoint, Awaitable, Leaf, NewAwaitable, Poll, Request};
@@ -85,7 +86,9 @@ fn go_to_sleep(task: &Bound<'_, Task>, deadline: f64) -> PyResult<Poll> {
         let sleeper = Due::Sleeper(task.clone().unbind());
         let (key, is_nearest) = runner.deadlines.with(py, |heap| {
             let is_nearest = heap.next().is_none_or(|next| deadline < next);
-            (heap.insert(deadline, sleeper), is_nearest)
+            let key = heap.insert(deadline, sleeper);
+            tripwire!(SleepBegun);
+            (key, is_nearest)
         });
         plan = Plan { abort: stop_sleeping, place: None, key: key.to_bits() };
         if is_nearest {

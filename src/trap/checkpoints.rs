@@ -4,6 +4,7 @@ use pyo3::prelude::*;
 
 use super::{Awaitable, Leaf, NewAwaitable, Poll, Request};
 use crate::core::current;
+use crate::kernel::tripwires::tripwire;
 use crate::task::{park, receive, Plan, Task};
 
 struct CancelShieldedCheckpoint;
@@ -27,6 +28,7 @@ impl Leaf for Checkpoint {
 /// A whole checkpoint: yields first, then raises what is pending.
 #[inline]
 pub fn poll_checkpoint(py: Python<'_>, turn: u32) -> PyResult<Poll> {
+    tripwire!(CheckpointPolled);
     match turn {
         0 => Ok(Poll::Trap(Request::Checkpoint)),
         1 => {

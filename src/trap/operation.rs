@@ -14,6 +14,7 @@ use pyo3::{PyTraverseError, PyVisit};
 
 use super::{Entry, Leaf, Poll, Request};
 use crate::core::current;
+use crate::kernel::tripwires::tripwire;
 use crate::task::{receive, Task};
 
 /// What came of attempting an operation.
@@ -75,6 +76,7 @@ impl<O: Operation> Leaf for Blocking<O> {
                 if let Some(poll) = entry.poll(&task)? {
                     return Ok(poll);
                 }
+                tripwire!(OperationTried);
                 match self.operation.attempt(&task)? {
                     Attempt::Done(result) => {
                         self.stage = Stage::GivingWay(result);

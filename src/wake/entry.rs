@@ -4,7 +4,8 @@ use pyo3::prelude::*;
 
 use crate::core::entry_queue::Call;
 use crate::core::{current, Runner};
-use crate::interop::imports;
+use crate::interop::{imports, panics};
+use crate::kernel::tripwires::tripwire;
 use crate::task::{park, receive, reschedule, AbortOutcome, Interruption, Plan, Resume, Task};
 use crate::trap::{Awaitable, Leaf, NewAwaitable, Poll, Request};
 
@@ -39,11 +40,18 @@ pub fn wait_for_entry_calls() -> NewAwaitable {
 }
 
 /// Makes the entry queue's task runnable if it waits and there is work for it.
+///
+/// # Errors
+/// `TrioInternalError` if a thread panicked while it put a call into the queue.
 #[inline]
 pub fn wake_entry_task(py: Python<'_>, runner: &Runner) -> PyResult<()> {
     if !runner.entry.is_pending() {
         return Ok(());
     }
+    if let Some(panic) = runner.entry.take_panic() {
+        return Err(panics::to_error(py, &panic));
+    }
+    tripwire!(CallsNoticed);
     match runner.entry_task.take(py) {
         Some(task) => reschedule(task.bind(py), Resume::Nothing),
         None => Ok(()),
@@ -61,6 +69,7 @@ pub fn run_entry_calls(py: Python<'_>, close: bool) -> PyResult<bool> {
         queue.close();
     }
     queue.acknowledge();
+    tripwire!(CallsWorkedOff);
     let plain = queue.plain_len();
     for _ in 0..plain {
         let Some(call) = queue.pop() else { break };

@@ -15,6 +15,8 @@ use std::time::Duration;
 
 use pyo3::prelude::*;
 
+use crate::kernel::tripwires::tripwire;
+
 /// A gate, open at first.
 #[pyclass(frozen, module = "trio._native")]
 pub struct Gate {
@@ -28,6 +30,7 @@ impl Gate {
     }
 
     fn pass(&self, patience: Duration) -> bool {
+        tripwire!(GatePassed);
         let (mut open, _) = self
             .opened
             .wait_timeout_while(self.state(), patience, |open| !*open)
@@ -36,6 +39,7 @@ impl Gate {
     }
 
     fn open(&self) {
+        tripwire!(GateOpened);
         *self.state() = true;
         self.opened.notify_one();
     }

@@ -5,6 +5,7 @@ use pyo3::types::PyTuple;
 
 use crate::core::entry_queue::Call;
 use crate::core::Runner;
+use crate::kernel::tripwires::tripwire;
 use crate::task::deliver_pending;
 
 /// Interrupts the main task if it sleeps.
@@ -31,6 +32,7 @@ impl InterruptMainTask {
 #[pyfunction]
 pub fn deliver_interrupt(py: Python<'_>, runner: Py<Runner>) -> PyResult<()> {
     let run = runner.get();
+    tripwire!(InterruptDelivered);
     run.interrupt_pending.set(py, true);
     let queue = run.entry.clone();
     let function = Py::new(py, InterruptMainTask { runner })?.into_any();

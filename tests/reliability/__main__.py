@@ -25,7 +25,9 @@ TIME_FOR_QUICK, TIME_FOR_LONG = 240, 3000
 def perform(entry: Entry, options: argparse.Namespace, folder: Path) -> dict[str, Any]:
     """Run one study; what it has found, or that it did not get there."""
     file = folder / f"{entry.name}.json"
-    command = [options.ours, "-m", f"tests.reliability.{entry.name}", "--result", str(file), "--seed", str(options.seed)]
+    # Without such a build, the study itself says that it is left out.
+    interpreter = options.assertions if entry.build == "assertions" and options.assertions else options.ours
+    command = [interpreter, "-m", f"tests.reliability.{entry.name}", "--result", str(file), "--seed", str(options.seed)]
     command += ["--long"] * options.long + (["--genuine", options.genuine] if options.genuine else [])
     limit = TIME_FOR_LONG if options.long else TIME_FOR_QUICK
     log = folder / f"{entry.name}.log"
@@ -78,6 +80,7 @@ def main() -> int:
     """Run what was asked for, or everything."""
     parser = argparse.ArgumentParser(prog="python -m tests.reliability", description=__doc__)
     parser.add_argument("--ours", default=sys.executable, metavar="PYTHON", help="an interpreter with this project's trio")
+    parser.add_argument("--assertions", default="", metavar="PYTHON", help="one with a build that has debug assertions")
     parser.add_argument("--genuine", default="", metavar="PYTHON", help="an interpreter with genuine Trio")
     parser.add_argument("--long", action="store_true", help="the long set")
     parser.add_argument("--write", action="store_true", help="keep the results below docs and make the page")

@@ -11,6 +11,8 @@ class Entry(NamedTuple):
     name: str
     title: str
     about: str
+    build: str = "release"
+    """Which build it needs: the one that users install, or one with debug assertions."""
 
 
 STUDIES = (
@@ -55,6 +57,14 @@ STUDIES = (
         "Programs that end at an awkward moment, or fork: the interpreter shuts down while runs are alive in the main thread, in "
         "other threads, or as guests; a child process is forked in the main thread, in a worker thread, outside of a run and "
         "inside. Each has to end by itself, with the exit status that it asked for and without an unexpected word on stderr.",
+    ),
+    Entry(
+        "panics",
+        "panics in the native core",
+        "A build with debug assertions has tripwires in the core. Each is made to go off under each program, in a run of its own "
+        "and in a guest run. The run has to end with TrioInternalError, whatever the program does with what it sees; nothing "
+        "may crash, hang or stay behind, and the next run has to work.",
+        build="assertions",
     ),
     Entry(
         "models",

@@ -275,3 +275,27 @@ def test_a_gate_wakes_the_thread_that_waits(gate: Any, timeout: float) -> None:
     gate.release()
     assert passed.get(timeout=10)
     waiting.join()
+
+
+def test_worker_that_ends_of_an_error_is_not_chosen_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    from trio._core import _thread_cache
+
+    class BrokenGate:
+        """Cannot be waited at."""
+
+        def acquire(self, timeout: float = -1) -> bool:
+            if timeout > 0:
+                raise OSError("broken gate")
+            return True
+
+        def release(self) -> None:
+            pass
+
+    complaints: queue.SimpleQueue[Any] = queue.SimpleQueue()
+    monkeypatch.setattr(threading, "excepthook", complaints.put)
+    monkeypatch.setattr(_thread_cache, "Lock", BrokenGate)
+    cache, mailbox = _thread_cache.ThreadCache(), Mailbox()
+    for _ in range(3):
+        cache.start_thread_soon(threading.current_thread, mailbox)
+        mailbox.get().join(timeout=10)
+        assert str(complaints.get(timeout=10).exc_value) == "broken gate"

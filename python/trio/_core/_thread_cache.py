@@ -80,11 +80,15 @@ class WorkerThread:
         self._rename(self._default_name)
         self._do_job(capture)
         idle = self._cache._idle_workers
-        while True:
-            if self._gate.acquire(timeout=IDLE_TIMEOUT):
-                self._do_job(capture)
-            elif idle.pop(self, None) is not None:
-                return
+        try:
+            while True:
+                if self._gate.acquire(timeout=IDLE_TIMEOUT):
+                    self._do_job(capture)
+                elif idle.pop(self, None) is not None:
+                    return
+        finally:
+            # A worker that ends because of an error is not to be chosen, either.
+            idle.pop(self, None)
 
     def _do_job(self, capture: Callable[[Callable[[], Any]], Outcome[Any]]) -> None:
         assert self._job is not None
@@ -131,7 +135,13 @@ class ThreadCache:
             WorkerThread(self, job)
         else:
             worker._job = job
-            worker._gate.release()
+            try:
+                worker._gate.release()
+            except BaseException:
+                # It sleeps on, and the job is not to live as long as it does.
+                worker._job = None
+                self._idle_workers[worker] = worker
+                raise
 
 
 THREAD_CACHE = ThreadCache()
