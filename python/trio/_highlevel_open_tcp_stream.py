@@ -25,6 +25,7 @@ from . import _core, socket as tsocket
 from ._highlevel_socket import SocketStream
 from ._sync import Event
 from ._timeouts import move_on_after
+from .socket import getaddrinfo
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -177,7 +178,7 @@ async def open_tcp_stream(
         raise TypeError(f"port must be int, not {port!r}")
     delay = DEFAULT_DELAY if happy_eyeballs_delay is None else happy_eyeballs_delay
 
-    targets = await tsocket.getaddrinfo(host, port, type=tsocket.SOCK_STREAM)
+    targets = await getaddrinfo(host, port, type=tsocket.SOCK_STREAM)
     if not targets:
         raise OSError(f"no results found for hostname lookup: {format_host_port(host, port)}")
     reorder_for_rfc_6555_section_5_4(targets)

@@ -101,3 +101,22 @@ def test_what_lies_between_a_thread_and_its_function_is_known_to_tools(give_toke
 
     trio.run(main)
     assert [entry[: len(names)] for entry in seen] == [names]
+
+
+def test_a_test_can_say_where_a_host_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The tests of python-socks put a function of their own where the stream's module looks addresses up."""
+    asked = []
+
+    async def getaddrinfo(host: str, port: int, **options: object) -> list[object]:
+        asked.append(host)
+        return [(trio.socket.AF_INET, trio.socket.SOCK_STREAM, 6, "", ("127.0.0.1", port))]
+
+    async def main() -> None:
+        (listener,) = await trio.open_tcp_listeners(0, host="127.0.0.1")
+        async with listener:
+            stream = await trio.open_tcp_stream("no.such.example.com", listener.socket.getsockname()[1])
+            await stream.aclose()
+
+    monkeypatch.setattr("trio._highlevel_open_tcp_stream.getaddrinfo", getaddrinfo)
+    trio.run(main)
+    assert asked == ["no.such.example.com"]
