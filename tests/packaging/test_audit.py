@@ -51,6 +51,17 @@ def test_a_missing_file_is_noticed(archive: Path, missing: str) -> None:
     assert len(findings(archive, files)) == 1
 
 
+@pytest.mark.parametrize("wired", [False, True])
+def test_a_build_with_debug_assertions_is_noticed(archive: Path, wired: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    facts = {"needed": ["libc.so.6", "libgcc_s.so.1"], "exported": ["PyInit__native"], "stripped": True}
+    monkeypatch.setattr(audit, "described", lambda binary: {**facts, "search_path": "", "executable_stack": False})
+    with zipfile.ZipFile(archive, "w") as wheel:
+        wheel.writestr("trio/_native.cpython-313.so", "ELF" + "tripwire: a batch begins" * wired)
+    with zipfile.ZipFile(archive) as wheel:
+        found = list(audit.extension(wheel))
+    assert [text.rpartition(" and ")[2] for text in found] == ["can be made to panic"] * wired
+
+
 @pytest.mark.parametrize("extra", ["trio/_tests/test_x.py", "trio/lib.rs", "tests/test_x.py", "trio/other.so"])
 def test_a_superfluous_file_is_noticed(archive: Path, extra: str) -> None:
     assert findings(archive, {**good_files(), extra: ""})

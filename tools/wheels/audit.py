@@ -108,6 +108,8 @@ def extension(archive: zipfile.ZipFile) -> Iterator[str]:
         for folder in {str(Path.home()), str(PROJECT)} - {"/"}:
             if folder.encode() + b"/" in binary:
                 yield f"{name} contains paths below {folder}"
+        if b"tripwire" in binary:
+            yield f"{name} was built with debug assertions, and can be made to panic"
         facts = described(binary)
         foreign = [library for library in facts["needed"] if library not in LIBC]
         if foreign:
