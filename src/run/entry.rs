@@ -176,7 +176,12 @@ fn take_apart(runner: &Bound<'_, Runner>) -> PyResult<()> {
     }
     run.entry.disconnect();
     run.current.put(py, None);
-    drop((poller, leftovers, calls));
+    let orphans: Vec<_> =
+        run.scopes.with(py, |tree| tree.tasks().map(|it| it.clone_ref(py)).collect());
+    for task in &orphans {
+        task.get().show_context(py);
+    }
+    drop((poller, leftovers, calls, orphans));
     // What tasks that outlive the run refer to must not keep each other alive through it.
     for task in [&run.init_task, &run.main_task, &run.entry_task] {
         task.put(py, None);

@@ -33,6 +33,7 @@ pub fn finish<'py>(
         discard(py, removed);
     }
     deliver(py, run, change)?;
+    task.get().show_context(py);
     tripwire!(TaskFinished);
     run.living.set(py, run.living.get(py) - 1);
     let nursery = task.get().parent_nursery.get(py).map(|nursery| nursery.into_bound(py));

@@ -8,9 +8,9 @@ use super::finish::finish;
 use crate::core::instruments::Hook;
 use crate::core::Runner;
 use crate::interop::context::EnteredContext;
-use crate::interop::coroutine::{resume, throw, Resumed};
+use crate::interop::coroutine::{throw, Resumed};
 use crate::kernel::tripwires::tripwire;
-use crate::task::{deliver_pending, reschedule, Resume, Task};
+use crate::task::{deliver_pending, go_on, reschedule, Resume, Task};
 use crate::trap::{Request, Trap};
 
 /// Runs one step of a task that was taken from the run queue.
@@ -47,7 +47,7 @@ fn resume_task<'py>(task: &Bound<'py, Task>) -> PyResult<Resumed<'py>> {
     let this = task.get();
     this.schedule_points.set(py, this.schedule_points.get(py) + 1);
     this.scheduled.set(py, false);
-    let (Some(coroutine), Some(context)) = (this.coroutine.get(py), this.context.get(py)) else {
+    let (Some(coroutine), Some(context)) = (this.coroutine.get(py), this.context(py)) else {
         return Ok(Resumed::Returned(py.None().into_bound(py)));
     };
     let coroutine = coroutine.into_bound(py);
@@ -59,7 +59,7 @@ fn resume_task<'py>(task: &Bound<'py, Task>) -> PyResult<Resumed<'py>> {
             return Ok(throw(&coroutine, PyErr::from_value(error.into_bound(py).into_any())));
         }
     }
-    Ok(resume(&coroutine))
+    Ok(go_on(&coroutine))
 }
 
 /// Marks a task as the one whose step is under way, until dropped.

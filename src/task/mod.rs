@@ -16,6 +16,7 @@
 //! Who may touch what: the step writes `scheduled`; leaves write `plan` and read `inbox`; everything
 //! else goes through the verbs of this module.
 
+mod body;
 mod schedule;
 mod spawn;
 
@@ -25,12 +26,14 @@ use pyo3::{PyTraverseError, PyVisit};
 
 use crate::core::{Runner, TaskLabel, TaskName};
 use crate::interop::cell::{LoopCell, LoopValue};
+use crate::interop::context::TaskContext;
 use crate::interop::errors::no_public_constructor;
 use crate::interop::gc::{gc_fields, Trace};
 use crate::interop::pool::{self, pooled};
 use crate::interop::prefetch::prefetch_any;
 use crate::kernel::NodeId;
 
+pub use body::go_on;
 pub use schedule::{
     deliver_pending, park, pending_cancellation, receive, reschedule, AbortOutcome, Interruption,
     Plan, Resume,
@@ -50,10 +53,10 @@ pub use spawn::{spawn, Birth};
 pub struct Task {
     /// The run that the task belongs to.
     pub runner: Py<Runner>,
-    /// The coroutine to resume. Greenlet bridges replace it while the task runs.
+    /// The coroutine to resume, or the native awaitable. Greenlet bridges replace it while the task runs.
     pub coroutine: LoopCell<Option<Py<PyAny>>>,
     /// The context in which it is resumed.
-    pub context: LoopCell<Option<Py<PyAny>>>,
+    pub context: LoopCell<Option<TaskContext>>,
     name: LoopCell<Option<TaskName>>,
     /// Spawning number: orders batches under the deterministic schedule.
     pub number: u64,
@@ -103,8 +106,8 @@ impl Task {
     }
 
     #[getter]
-    fn coro(&self, py: Python<'_>) -> Option<Py<PyAny>> {
-        self.coroutine.get(py)
+    fn coro<'py>(slf: &Bound<'py, Self>) -> PyResult<Option<Bound<'py, PyAny>>> {
+        body::coroutine(slf)
     }
 
     #[setter]
@@ -113,13 +116,14 @@ impl Task {
     }
 
     #[getter]
-    fn context(&self, py: Python<'_>) -> Option<Py<PyAny>> {
-        self.context.get(py)
+    #[inline]
+    pub fn context(&self, py: Python<'_>) -> Option<Py<PyAny>> {
+        self.context.with(py, |context| context.as_ref().map(|it| it.object().clone_ref(py)))
     }
 
     #[setter]
-    fn set_context(&self, py: Python<'_>, context: Py<PyAny>) {
-        self.context.put(py, Some(context));
+    fn set_context(&self, py: Python<'_>, context: Bound<'_, PyAny>) {
+        drop(self.context.replace(py, Some(TaskContext::given(context))));
     }
 
     #[getter]
@@ -205,7 +209,7 @@ impl Task {
     /// :meth:`traceback.StackSummary.extract`. A finished task has none.
     fn iter_await_frames<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
         let py = slf.py();
-        let coroutine = slf.get().coroutine.get(py);
+        let coroutine = body::coroutine(slf)?;
         crate::interop::imports::await_frames(py)?.call1((coroutine,))
     }
 
@@ -266,9 +270,14 @@ impl Task {
     /// Has the coroutine and the context fetched into the processor's caches.
     #[inline]
     pub fn prefetch_coroutine(&self, py: Python<'_>) {
-        for part in [&self.coroutine, &self.context] {
-            part.with(py, |object| object.as_ref().map(prefetch_any));
-        }
+        self.coroutine.with(py, |object| object.as_ref().map(prefetch_any));
+        self.context.with(py, |context| context.as_ref().map(|it| prefetch_any(it.object())));
+    }
+
+    /// Has the collector look at the context: the run will not keep the task alive any longer.
+    #[inline]
+    pub fn show_context(&self, py: Python<'_>) {
+        self.context.with(py, |context| context.as_mut().map(TaskContext::show));
     }
 
     /// Does something wait to be delivered at the next checkpoint?

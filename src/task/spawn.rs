@@ -10,7 +10,7 @@ use super::{Resume, Task};
 use crate::core::instruments::Hook;
 use crate::core::{Runner, TaskName};
 use crate::interop::cell::{LoopCell, LoopValue};
-use crate::interop::context::{self, EnteredContext};
+use crate::interop::context::{self, EnteredContext, TaskContext};
 use crate::interop::{coroutine, imports, pool};
 use crate::kernel::tripwires::tripwire;
 use crate::kernel::NodeId;
@@ -45,6 +45,11 @@ pub fn spawn<'py>(
         None => context::copy_current(py)?,
     };
     let coroutine = call_async(&birth, &context)?;
+    // A guest run that its host forgets is garbage together with its tasks.
+    let context = match birth.context {
+        None if !runner.get().options.is_guest => TaskContext::hidden(context),
+        _ => TaskContext::given(context),
+    };
     let name = TaskName::derive(birth.function, birth.name)?;
     let run = runner.get();
     let number = run.spawned.get(py);
@@ -54,7 +59,7 @@ pub fn spawn<'py>(
         Task {
             runner: runner.clone().unbind(),
             coroutine: LoopCell::new(Some(coroutine.unbind())),
-            context: LoopCell::new(Some(context.unbind())),
+            context: LoopCell::new(Some(context)),
             name: LoopCell::new(Some(name)),
             number,
             inbox: LoopCell::new(Resume::Nothing),
@@ -116,11 +121,8 @@ fn call_async<'py>(
         }
         Err(error) => return Err(error),
     };
-    if coroutine::is_native_coroutine(&result) {
+    if coroutine::is_native_coroutine(&result) || result.is_exact_instance_of::<Awaitable>() {
         return Ok(result);
-    }
-    if result.is_exact_instance_of::<Awaitable>() {
-        return imports::await_native(py)?.call1((result,));
     }
     imports::as_coroutine(py)?.call1((function, result))
 }

@@ -60,6 +60,8 @@ const RUNNING: Phase = Phase::MAX;
 const DONE: Phase = Phase::MAX - 1;
 /// There is nothing to do, and that as often as one likes.
 const IDLE: Phase = Phase::MAX - 2;
+/// It answers without going on, see [`Awaitable::standing_still`].
+const STANDING_STILL: Phase = Phase::MAX - 3;
 
 /// The coroutine object around a leaf.
 #[pyclass(frozen, weakref, module = "trio", name = "coroutine")]
@@ -112,7 +114,7 @@ impl Awaitable {
     #[inline]
     fn advance(&self, py: Python<'_>, error: Option<PyErr>) -> PyResult<Poll> {
         let turn = self.phase.get(py);
-        if turn >= IDLE {
+        if turn >= STANDING_STILL {
             return Self::refuse(turn, error);
         }
         self.phase.set(py, RUNNING);
@@ -137,9 +139,20 @@ impl Awaitable {
     fn refuse(phase: Phase, error: Option<PyErr>) -> PyResult<Poll> {
         match (phase, error) {
             (IDLE, error) => error.map_or(Ok(Poll::Ready), Err),
+            (STANDING_STILL, error) => error.map_or(Ok(Poll::Trap(Request::Park)), Err),
             (RUNNING, _) => Err(PyRuntimeError::new_err("coroutine is being awaited already")),
             _ => Err(PyRuntimeError::new_err("cannot reuse already awaited coroutine")),
         }
+    }
+
+    /// Does something with a coroutine around this awaitable, which yields or raises meanwhile as if it
+    /// had been suspended before, but stays as it is.
+    pub fn standing_still<R>(&self, py: Python<'_>, what: impl FnOnce() -> R) -> R {
+        let phase = self.phase.get(py);
+        self.phase.set(py, STANDING_STILL);
+        let result = what();
+        self.phase.set(py, phase);
+        result
     }
 
     /// The result of a poll in terms of the iterator protocol.
@@ -237,7 +250,7 @@ impl Awaitable {
     /// Ends the operation where it is suspended.
     fn close(&self, py: Python<'_>) -> PyResult<()> {
         match self.phase.get(py) {
-            DONE | IDLE => return Ok(()),
+            DONE | IDLE | STANDING_STILL => return Ok(()),
             0 => {
                 self.phase.set(py, DONE);
                 drop(self.leaf.take(py));
