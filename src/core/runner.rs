@@ -13,7 +13,7 @@ use super::instruments::Instruments;
 use super::poller::Poller;
 use super::reason::Reason;
 use crate::cancel::CancelScope;
-use crate::interop::cell::{LoopCell, LoopValue};
+use crate::interop::cell::{LoopCell, LoopRef, LoopValue};
 use crate::interop::errors::raised_here;
 use crate::interop::gc::{gc_fields, Trace};
 use crate::interop::outcome::{to_object, Outcome};
@@ -74,25 +74,25 @@ pub struct Runner {
     /// How the run was asked to behave.
     pub options: Options,
     /// The task whose step is under way.
-    pub current: LoopCell<Option<Py<Task>>>,
+    pub current: LoopRef<Task>,
     /// The root of the task tree.
-    pub init_task: LoopCell<Option<Py<Task>>>,
+    pub init_task: LoopRef<Task>,
     /// The task of the user's main function.
-    pub main_task: LoopCell<Option<Py<Task>>>,
+    pub main_task: LoopRef<Task>,
     /// How the main function ended.
     pub main_outcome: LoopCell<Option<Outcome>>,
     /// The nursery of system tasks.
-    pub system_nursery: LoopCell<Option<Py<PyAny>>>,
+    pub system_nursery: LoopRef<PyAny>,
     /// The task that works the entry queue off, while it waits for calls.
-    pub entry_task: LoopCell<Option<Py<Task>>>,
+    pub entry_task: LoopRef<Task>,
     /// The run's `TrioToken`.
-    pub token: LoopCell<Option<Py<PyAny>>>,
+    pub token: LoopRef<PyAny>,
     /// The registry of async generators, a Python object.
-    pub asyncgens: LoopCell<Option<Py<PyAny>>>,
+    pub asyncgens: LoopRef<PyAny>,
     /// In a guest run: has the host been asked for a tick, so that nobody waits in the poller?
     pub guest_tick_scheduled: LoopValue<bool>,
     /// Values of `RunVar`s.
-    pub locals: LoopCell<Option<Py<PyDict>>>,
+    pub locals: LoopRef<PyDict>,
     /// Was Ctrl-C pressed without anybody having got the exception yet?
     pub interrupt_pending: LoopValue<bool>,
     /// Seconds of calm after which a mock clock jumps.

@@ -3,7 +3,7 @@
 //! The scheduler's objects are visible to Python, so PyO3 wants them to be `Sync`; yet the lock
 //! already makes access exclusive, and a mutex or a reference count per access would cost more than
 //! the work itself. [`LoopCell`] hands out access against a [`Python`] token and checks at run time
-//! that accesses do not nest; [`LoopValue`] is the version for plain `Copy` data.
+//! that accesses do not nest; [`LoopValue`] is the version for plain `Copy` data, and [`LoopRef`] the one for a single reference.
 //!
 //! Two rules for users, on which the absence of panics (not of unsoundness) rests: never call Python
 //! inside [`LoopCell::with`], and never drop a Python reference there. Move values out instead.
@@ -11,7 +11,11 @@
 use std::cell::{Cell, UnsafeCell};
 
 use pyo3::prelude::*;
-use pyo3::PyVisit;
+use pyo3::pyclass::boolean_struct::True;
+use pyo3::{PyClass, PyTraverseError, PyVisit};
+
+use super::gc::Trace;
+use super::prefetch::prefetch_any;
 
 /// A value that is borrowed for the duration of a closure.
 pub struct LoopCell<T> {
@@ -99,17 +103,89 @@ impl<T> LoopCell<Py<T>> {
     }
 }
 
-impl<T> LoopCell<Option<Py<T>>> {
+/// A place for a reference, or none. Needs no check for nested access: nothing foreign runs while it is
+/// read or written.
+pub struct LoopRef<T>(UnsafeCell<Option<Py<T>>>);
+
+// SAFETY: shared access takes a `Python` token or a `PyVisit`, see `LoopCell`. No method calls Python or
+// drops a reference while it uses the value, so that no access is nested in another one.
+unsafe impl<T> Sync for LoopRef<T> {}
+
+impl<T> LoopRef<T> {
+    /// Wraps a reference.
+    pub const fn new(object: Option<Py<T>>) -> Self {
+        Self(UnsafeCell::new(object))
+    }
+
     /// A new reference to the object inside, if there is one.
     #[inline]
     pub fn get(&self, py: Python<'_>) -> Option<Py<T>> {
-        self.with(py, |object| object.as_ref().map(|object| object.clone_ref(py)))
+        // SAFETY: nobody else has access at the same time (see `Sync`), and counting a reference runs no
+        // foreign code.
+        unsafe { (*self.0.get()).as_ref().map(|object| object.clone_ref(py)) }
     }
 
-    /// Puts another object in, and drops the reference to the old one when the cell is free again.
+    /// Is there an object inside?
+    #[inline]
+    pub fn is_some(&self, _py: Python<'_>) -> bool {
+        // SAFETY: as in `get`.
+        unsafe { (*self.0.get()).is_some() }
+    }
+
+    /// Is it this object that is inside?
+    #[inline]
+    pub fn holds(&self, _py: Python<'_>, object: &T) -> bool
+    where
+        T: PyClass<Frozen = True> + Sync,
+    {
+        // SAFETY: as in `get`.
+        unsafe { (*self.0.get()).as_ref().is_some_and(|inside| std::ptr::eq(inside.get(), object)) }
+    }
+
+    /// Has the object fetched into the processor's caches.
+    #[inline]
+    pub fn prefetch(&self, _py: Python<'_>) {
+        // SAFETY: as in `get`.
+        unsafe { (*self.0.get()).as_ref().map(prefetch_any) };
+    }
+
+    /// The place, for whoever owns the object that it is in.
+    #[inline]
+    pub fn get_mut(&mut self) -> &mut Option<Py<T>> {
+        self.0.get_mut()
+    }
+
+    /// Puts another object in and hands out the old one.
+    #[inline]
+    pub fn replace(&self, _py: Python<'_>, object: Option<Py<T>>) -> Option<Py<T>> {
+        // SAFETY: as in `get`; moving references runs no code at all.
+        unsafe { std::mem::replace(&mut *self.0.get(), object) }
+    }
+
+    /// Takes the object out.
+    #[inline]
+    pub fn take(&self, py: Python<'_>) -> Option<Py<T>> {
+        self.replace(py, None)
+    }
+
+    /// Puts another object in, and drops the reference to the old one afterwards.
     #[inline]
     pub fn put(&self, py: Python<'_>, object: Option<Py<T>>) {
         discard(py, self.replace(py, object));
+    }
+}
+
+impl<T> Trace for LoopRef<T> {
+    #[inline]
+    fn trace(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        // SAFETY: the collector runs with the interpreter lock held, and its visitors run no foreign code.
+        unsafe { (*self.0.get()).trace(visit) }
+    }
+
+    fn release(&self) {
+        // SAFETY: `tp_clear` is called with the lock held; the reference is dropped when it is outside.
+        let object = unsafe { (*self.0.get()).take() };
+        drop(object);
     }
 }
 
@@ -143,6 +219,12 @@ impl<T: Copy> LoopValue<T> {
     #[inline]
     pub fn get_mut(&mut self) -> &mut T {
         self.0.get_mut()
+    }
+
+    /// The value, for what the garbage collector calls: it holds the lock, but has no token for all of it.
+    #[inline]
+    pub fn inspect(&self) -> T {
+        self.0.get()
     }
 
     /// Replaces the value.

@@ -7,9 +7,6 @@
 
 use pyo3::ffi;
 use pyo3::prelude::*;
-use pyo3::{PyTraverseError, PyVisit};
-
-use super::gc::Trace;
 
 /// Makes a context current until it is dropped.
 pub struct EnteredContext<'py> {
@@ -40,56 +37,23 @@ impl Drop for EnteredContext<'_> {
     }
 }
 
-/// The context of a task.
-pub struct TaskContext {
-    object: Py<PyAny>,
-    hidden: bool,
+/// Hides a context that [`copy_current`] has made from the collector. It has to be [shown](show) before
+/// its last reference goes, as its deallocation expects.
+#[inline]
+pub fn hide(copy: &Bound<'_, PyAny>) {
+    // SAFETY: a live object of a class that the collector knows.
+    unsafe { ffi::PyObject_GC_UnTrack(copy.as_ptr().cast()) };
 }
 
-impl TaskContext {
-    /// One that somebody else knows, too.
-    pub fn given(object: Bound<'_, PyAny>) -> Self {
-        Self { object: object.unbind(), hidden: false }
-    }
-
-    /// A copy that nobody has seen yet, hidden from the collector until [`TaskContext::show`].
-    pub fn hidden(copy: Bound<'_, PyAny>) -> Self {
-        // SAFETY: a live object of a class that the collector knows. It will be tracked again before the
-        // last reference goes, as its deallocation expects.
-        unsafe { ffi::PyObject_GC_UnTrack(copy.as_ptr().cast()) };
-        Self { object: copy.unbind(), hidden: true }
-    }
-
-    /// The context itself.
-    #[inline]
-    pub fn object(&self) -> &Py<PyAny> {
-        &self.object
-    }
-
-    /// Has the collector look at the context from now on.
-    pub fn show(&mut self) {
-        if std::mem::take(&mut self.hidden) {
-            // SAFETY: the object is alive, and its content is valid. Cells are used, and objects die, with
-            // the interpreter lock held.
-            unsafe {
-                if ffi::PyObject_GC_IsTracked(self.object.as_ptr()) == 0 {
-                    ffi::PyObject_GC_Track(self.object.as_ptr().cast());
-                }
-            }
+/// Has the collector look at a hidden context from now on.
+#[inline]
+pub fn show(context: &Py<PyAny>) {
+    // SAFETY: the object is alive, its content is valid, and references to Python objects are only used with
+    // the interpreter lock held. It is of a class that the collector knows: only such ones get hidden.
+    unsafe {
+        if ffi::PyObject_GC_IsTracked(context.as_ptr()) == 0 {
+            ffi::PyObject_GC_Track(context.as_ptr().cast());
         }
-    }
-}
-
-impl Drop for TaskContext {
-    #[inline]
-    fn drop(&mut self) {
-        self.show();
-    }
-}
-
-impl Trace for TaskContext {
-    fn trace(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
-        visit.call(&self.object)
     }
 }
 

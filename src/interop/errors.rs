@@ -8,7 +8,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyList, PyString, PyTuple};
 use pyo3::{create_exception, ffi, intern, PyTraverseError, PyVisit};
 
-use super::cell::LoopCell;
+use super::cell::LoopRef;
 use super::gc::{gc_fields, Trace};
 use super::imports;
 
@@ -50,8 +50,8 @@ create_exception!(
 pub struct Cancelled {
     #[pyo3(get)]
     source: Py<PyString>,
-    source_task: LoopCell<Option<Py<PyAny>>>,
-    reason: LoopCell<Option<Py<PyAny>>>,
+    source_task: LoopRef<PyAny>,
+    reason: LoopRef<PyAny>,
 }
 
 gc_fields!(Cancelled: source_task, reason);
@@ -136,7 +136,7 @@ impl Cancelled {
         source_task: Option<Py<PyAny>>,
         reason: Option<Py<PyAny>>,
     ) -> PyResult<Py<Self>> {
-        let (source_task, reason) = (LoopCell::new(source_task), LoopCell::new(reason));
+        let (source_task, reason) = (LoopRef::new(source_task), LoopRef::new(reason));
         Py::new(py, Self { source, source_task, reason })
     }
 }

@@ -9,6 +9,8 @@ use std::collections::VecDeque;
 use pyo3::prelude::*;
 use pyo3::{PyTraverseError, PyVisit};
 
+use thin_vec::ThinVec;
+
 use super::cell::LoopCell;
 use crate::kernel::{CancelTree, DeadlineHeap, IdleSet, RunQueue, Slab, WaitQueue};
 
@@ -71,7 +73,7 @@ macro_rules! trace_collection {
     )*};
 }
 
-trace_collection!(Vec, VecDeque, RunQueue, DeadlineHeap, IdleSet, Slab, WaitQueue);
+trace_collection!(Vec, ThinVec, VecDeque, RunQueue, DeadlineHeap, IdleSet, Slab, WaitQueue);
 
 impl<T: Trace, S: Trace, R: Clone> Trace for CancelTree<T, S, R> {
     /// Reasons are left out: one may be shared by many scopes, and they hold no containers.

@@ -104,6 +104,13 @@ pub fn make_untracked<T: Pooled>(py: Python<'_>, content: T) -> PyResult<Bound<'
     })
 }
 
+/// Does the collector not look at the object?
+#[inline]
+pub fn is_untracked<T>(object: &Bound<'_, T>) -> bool {
+    // SAFETY: a question about a live object.
+    unsafe { ffi::PyObject_GC_IsTracked(object.as_ptr()) == 0 }
+}
+
 /// Makes an object out of a dead one's memory; gives the content back if there is none.
 #[inline]
 fn revive<T: Pooled>(py: Python<'_>, content: T) -> Result<Bound<'_, T>, T> {

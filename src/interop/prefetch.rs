@@ -21,7 +21,7 @@ pub fn prefetch<T>(object: &Py<T>) {
 
 /// Has the beginning of a Python object of any class fetched.
 #[inline]
-pub fn prefetch_any(object: &Py<PyAny>) {
+pub fn prefetch_any<T>(object: &Py<T>) {
     fetch(object.as_ptr().cast(), TYPICAL);
 }
 

@@ -21,7 +21,7 @@ use super::stream::{Connect, SendAll};
 use super::waiting::with_table;
 use super::{address, calls};
 use crate::core::{current, Runner};
-use crate::interop::cell::{LoopCell, LoopValue};
+use crate::interop::cell::{LoopRef, LoopValue};
 use crate::interop::gc::{gc_fields, Trace};
 use crate::interop::imports;
 use crate::interop::transfer::with_descriptor;
@@ -34,7 +34,7 @@ type Keywords<'py> = Bound<'py, PyDict>;
 /// The native half of a Trio socket.
 #[pyclass(frozen, subclass, module = "trio._socket", name = "OwnedSocket")]
 pub struct OwnedSocket {
-    inner: LoopCell<Option<Py<PyAny>>>,
+    inner: LoopRef<PyAny>,
     kind: LoopValue<Option<Kind>>,
     /// The registration; 0 if there is none. Worthless when the table says something else.
     pub generation: LoopValue<u64>,
@@ -134,7 +134,7 @@ impl OwnedSocket {
     #[pyo3(signature = (*_args, **_keywords))]
     fn new(_args: &Bound<'_, PyTuple>, _keywords: Option<&Bound<'_, PyDict>>) -> Self {
         Self {
-            inner: LoopCell::new(None),
+            inner: LoopRef::new(None),
             kind: LoopValue::new(None),
             generation: LoopValue::new(0),
             plenty: LoopValue::new(false),

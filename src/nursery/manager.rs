@@ -4,12 +4,13 @@ use pyo3::exceptions::{PyAssertionError, PyBaseException, PyRuntimeError};
 use pyo3::prelude::*;
 use pyo3::types::PyBool;
 use pyo3::{intern, Borrowed, PyTraverseError, PyVisit};
+use thin_vec::ThinVec;
 
 use super::Nursery;
 use crate::cancel::{exit, CancelScope};
 use crate::core::{current, Source};
 use crate::interop::async_method::{ignoring, Answer, AsyncMethod, Direct};
-use crate::interop::cell::{LoopCell, LoopValue};
+use crate::interop::cell::{LoopCell, LoopRef, LoopValue};
 use crate::interop::errors;
 use crate::interop::gc::{gc_fields, Trace};
 use crate::interop::imports;
@@ -24,7 +25,7 @@ use crate::trap::{Awaitable, Leaf, NewAwaitable, Poll, Request};
 pub struct NurseryManager {
     #[pyo3(get)]
     strict_exception_groups: bool,
-    nursery: LoopCell<Option<Py<Nursery>>>,
+    nursery: LoopRef<Nursery>,
 }
 
 gc_fields!(NurseryManager: nursery);
@@ -59,7 +60,7 @@ impl NurseryManager {
     #[new]
     #[pyo3(signature = (strict_exception_groups = true))]
     fn new(strict_exception_groups: bool) -> Self {
-        Self { strict_exception_groups, nursery: LoopCell::new(None) }
+        Self { strict_exception_groups, nursery: LoopRef::new(None) }
     }
 
     fn __aenter__(slf: &Bound<'_, Self>) -> NewAwaitable {
@@ -265,7 +266,7 @@ impl Exit {
     fn finish(&mut self, nursery: &Bound<'_, Nursery>) -> PyResult<Poll> {
         let py = nursery.py();
         let this = nursery.get();
-        let innermost = this.parent.get().child_nurseries.with(py, Vec::pop);
+        let innermost = this.parent.get().child_nurseries.with(py, ThinVec::pop);
         if !innermost.is_some_and(|innermost| innermost.is(nursery)) {
             return Err(PyAssertionError::new_err("Nursery misnesting detected!"));
         }

@@ -18,7 +18,7 @@ use crate::core::entry_queue::EntryQueue;
 use crate::core::instruments::{Hook, Instruments};
 use crate::core::poller::Poller;
 use crate::core::{current, Options, Runner};
-use crate::interop::cell::{LoopCell, LoopValue};
+use crate::interop::cell::{LoopCell, LoopRef, LoopValue};
 use crate::interop::errors::{internal_error, os_error};
 use crate::interop::panics::surviving;
 use crate::interop::run_context;
@@ -75,16 +75,16 @@ fn set_up(
         instruments,
         clock: Clock::new(clock),
         options,
-        current: LoopCell::new(None),
-        init_task: LoopCell::new(None),
-        main_task: LoopCell::new(None),
+        current: LoopRef::new(None),
+        init_task: LoopRef::new(None),
+        main_task: LoopRef::new(None),
         main_outcome: LoopCell::new(None),
-        system_nursery: LoopCell::new(None),
-        entry_task: LoopCell::new(None),
-        token: LoopCell::new(None),
-        asyncgens: LoopCell::new(None),
+        system_nursery: LoopRef::new(None),
+        entry_task: LoopRef::new(None),
+        token: LoopRef::new(None),
+        asyncgens: LoopRef::new(None),
         guest_tick_scheduled: LoopValue::new(true),
-        locals: LoopCell::new(None),
+        locals: LoopRef::new(None),
         interrupt_pending: LoopValue::new(false),
         autojump_threshold: LoopValue::new(f64::INFINITY),
         spawned: LoopValue::new(0),

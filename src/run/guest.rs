@@ -22,7 +22,7 @@ use super::entry::{guarded, launch};
 use super::tick::{take_events, Ticker};
 use crate::core::poller::PollSet;
 use crate::core::Runner;
-use crate::interop::cell::{LoopCell, LoopValue};
+use crate::interop::cell::{LoopCell, LoopRef, LoopValue};
 use crate::interop::errors::{os_error, with_exception_aside};
 use crate::interop::gc::{gc_fields, Trace};
 use crate::interop::imports;
@@ -43,7 +43,7 @@ enum Found {
 /// The driver of a guest run.
 #[pyclass(frozen, weakref, module = "trio._core._guest", name = "GuestRun")]
 pub struct GuestRun {
-    runner: LoopCell<Option<Py<Runner>>>,
+    runner: LoopRef<Runner>,
     schedule_threadsafe: Py<PyAny>,
     schedule: Py<PyAny>,
     done: Py<PyAny>,
@@ -67,7 +67,7 @@ impl GuestRun {
         close: Py<PyAny>,
     ) -> Self {
         Self {
-            runner: LoopCell::new(Some(runner)),
+            runner: LoopRef::new(Some(runner)),
             schedule_threadsafe: run_sync_soon_threadsafe,
             schedule: run_sync_soon_not_threadsafe,
             done: done_callback,

@@ -11,7 +11,7 @@ use pyo3::{PyTraverseError, PyVisit};
 
 use super::holding::{leave, Holdable};
 use crate::core::current;
-use crate::interop::cell::{LoopCell, LoopValue};
+use crate::interop::cell::{LoopCell, LoopRef, LoopValue};
 use crate::interop::errors::{bare, WouldBlock};
 use crate::interop::gc::{gc_fields, Trace};
 use crate::interop::imports;
@@ -48,7 +48,7 @@ impl Trace for Applicant {
 #[pyclass(frozen, dict, weakref, module = "trio", name = "CapacityLimiter")]
 pub struct CapacityLimiter {
     /// As the user gave it.
-    total: LoopCell<Option<Py<PyAny>>>,
+    total: LoopRef<PyAny>,
     /// The same number, infinity being the largest.
     limit: LoopValue<usize>,
     borrowers: Py<PySet>,
@@ -82,7 +82,7 @@ impl CapacityLimiter {
     fn new(py: Python<'_>, total_tokens: &Bound<'_, PyAny>) -> PyResult<Self> {
         let limit = size_or_infinity(total_tokens, "total_tokens", "an int")?;
         Ok(Self {
-            total: LoopCell::new(Some(total_tokens.clone().unbind())),
+            total: LoopRef::new(Some(total_tokens.clone().unbind())),
             limit: LoopValue::new(limit),
             borrowers: PySet::empty(py)?.unbind(),
             applicants: LoopCell::new(WaitQueue::default()),

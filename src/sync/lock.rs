@@ -14,7 +14,7 @@ use super::breakers::{add_breaker, not_registered, remove_breaker};
 use super::holding::{leave, Holdable};
 use super::parking_lot::ParkingLot;
 use crate::core::current;
-use crate::interop::cell::LoopCell;
+use crate::interop::cell::LoopRef;
 use crate::interop::errors::{bare, set_context, BrokenResourceError, WouldBlock};
 use crate::interop::gc::{gc_fields, Trace};
 use crate::interop::imports;
@@ -25,7 +25,7 @@ use crate::trap::{join, wake, Attempt, Awaitable, Blocking, NewAwaitable, Operat
 /// What the two kinds of locks have in common, which is all.
 #[pyclass(frozen, subclass, dict, weakref, module = "trio._sync", name = "_LockImpl")]
 pub struct LockImpl {
-    owner: LoopCell<Option<Py<Task>>>,
+    owner: LoopRef<Task>,
     lot: Py<ParkingLot>,
 }
 
@@ -35,7 +35,7 @@ gc_fields!(LockImpl: owner, lot);
 impl LockImpl {
     /// Does anybody have the lock?
     pub fn locked(&self, py: Python<'_>) -> bool {
-        self.owner.with(py, |owner| owner.is_some())
+        self.owner.is_some(py)
     }
 
     /// Take the lock if it is free.
@@ -131,15 +131,9 @@ impl Holdable for LockImpl {
     }
 }
 
-enum Taken {
-    Now,
-    Before,
-    ByAnother,
-}
-
 impl LockImpl {
     fn build(py: Python<'_>) -> PyResult<Self> {
-        Ok(Self { owner: LoopCell::new(None), lot: Py::new(py, ParkingLot::new())? })
+        Ok(Self { owner: LoopRef::new(None), lot: Py::new(py, ParkingLot::new())? })
     }
 
     /// Where those stand who wait for the lock.
@@ -150,31 +144,23 @@ impl LockImpl {
     /// Does the lock belong to `task`?
     #[inline]
     pub fn is_owned_by(&self, task: &Bound<'_, Task>) -> bool {
-        self.owner.with(task.py(), |owner| owner.as_ref().is_some_and(|owner| owner.is(task)))
+        self.owner.holds(task.py(), task.get())
     }
 
     /// Takes the lock if it is free; false if another task has it.
     #[inline]
     pub fn try_take(lock: &Bound<'_, Self>, task: &Bound<'_, Task>) -> PyResult<bool> {
         let this = lock.get();
-        let taken = this.owner.with(task.py(), |owner| match owner {
-            None => {
-                *owner = Some(task.clone().unbind());
-                Taken::Now
-            }
-            Some(owner) if owner.is(task) => Taken::Before,
-            Some(_) => Taken::ByAnother,
-        });
-        match taken {
-            Taken::Now => {
-                add_breaker(task, this.lot(task.py()));
-                Ok(true)
-            }
-            Taken::Before => {
-                Err(PyRuntimeError::new_err("attempt to re-acquire an already held Lock"))
-            }
-            Taken::ByAnother => Ok(false),
+        let py = task.py();
+        if this.is_owned_by(task) {
+            return Err(PyRuntimeError::new_err("attempt to re-acquire an already held Lock"));
         }
+        if this.owner.is_some(py) {
+            return Ok(false);
+        }
+        this.owner.put(py, Some(task.clone().unbind()));
+        add_breaker(task, this.lot(py));
+        Ok(true)
     }
 
     /// Releases the lock for `task`: the next one in the queue has it from now on.

@@ -9,7 +9,7 @@ use pyo3::types::{PyDict, PyList};
 use pyo3::{PyTraverseError, PyVisit};
 
 use crate::core::current;
-use crate::interop::cell::LoopCell;
+use crate::interop::cell::{LoopCell, LoopRef};
 use crate::interop::errors::BrokenResourceError;
 use crate::interop::gc::{gc_fields, Trace};
 use crate::interop::imports;
@@ -34,7 +34,7 @@ use crate::trap::{
 pub struct ParkingLot {
     sleepers: LoopCell<WaitQueue<Py<Task>>>,
     /// Made when somebody looks at it, or when it gets its first member.
-    broken_by: LoopCell<Option<Py<PyList>>>,
+    broken_by: LoopRef<PyList>,
 }
 
 gc_fields!(ParkingLot: sleepers, broken_by);
@@ -52,7 +52,7 @@ impl Place for ParkingLot {
 impl ParkingLot {
     #[new]
     pub fn new() -> Self {
-        Self { sleepers: LoopCell::new(WaitQueue::default()), broken_by: LoopCell::new(None) }
+        Self { sleepers: LoopCell::new(WaitQueue::default()), broken_by: LoopRef::new(None) }
     }
 
     /// Sleep until somebody unparks this task. A checkpoint.

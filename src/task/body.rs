@@ -31,18 +31,13 @@ pub fn coroutine<'py>(task: &Bound<'py, Task>) -> PyResult<Option<Bound<'py, PyA
             coroutine.call_method0(intern!(py, "close"))?;
         }
     }
-    this.coroutine.put(py, Some(coroutine.clone().unbind()));
+    this.replace_body(py, coroutine.clone().unbind());
     Ok(Some(coroutine))
 }
 
 /// A new coroutine that awaits the awaitable and has its name.
 fn around<'py>(awaitable: &Bound<'py, Awaitable>) -> PyResult<Bound<'py, PyAny>> {
-    let py = awaitable.py();
-    let coroutine = imports::await_native(py)?.call1((awaitable,))?;
-    for name in [intern!(py, "__name__"), intern!(py, "__qualname__")] {
-        coroutine.setattr(name, awaitable.getattr(name)?)?;
-    }
-    Ok(coroutine)
+    imports::await_native(awaitable.py())?.call1((awaitable,))
 }
 
 /// Has a new coroutine wait in its awaitable.

@@ -23,14 +23,14 @@ mod spawn;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyString, PyTuple};
 use pyo3::{PyTraverseError, PyVisit};
+use thin_vec::ThinVec;
 
 use crate::core::{Runner, TaskLabel, TaskName};
-use crate::interop::cell::{LoopCell, LoopValue};
-use crate::interop::context::TaskContext;
+use crate::interop::cell::{LoopCell, LoopRef, LoopValue};
+use crate::interop::context;
 use crate::interop::errors::no_public_constructor;
-use crate::interop::gc::{gc_fields, Trace};
+use crate::interop::gc::Trace;
 use crate::interop::pool::{self, pooled};
-use crate::interop::prefetch::prefetch_any;
 use crate::kernel::NodeId;
 
 pub use body::go_on;
@@ -54,9 +54,9 @@ pub struct Task {
     /// The run that the task belongs to.
     pub runner: Py<Runner>,
     /// The coroutine to resume, or the native awaitable. Greenlet bridges replace it while the task runs.
-    pub coroutine: LoopCell<Option<Py<PyAny>>>,
+    pub coroutine: LoopRef<PyAny>,
     /// The context in which it is resumed.
-    pub context: LoopCell<Option<TaskContext>>,
+    context: LoopRef<PyAny>,
     name: LoopCell<Option<TaskName>>,
     /// Spawning number: orders batches under the deterministic schedule.
     pub number: u64,
@@ -73,28 +73,74 @@ pub struct Task {
     /// The task's leaf in the tree of cancel scopes, while it is alive.
     pub node: LoopValue<Option<NodeId>>,
     /// The nursery it is in. Stays when the task has finished.
-    pub parent_nursery: LoopCell<Option<Py<PyAny>>>,
+    pub parent_nursery: LoopRef<PyAny>,
     /// The nursery it will move to when it calls `started`.
-    pub eventual_nursery: LoopCell<Option<Py<PyAny>>>,
+    pub eventual_nursery: LoopRef<PyAny>,
     /// Its slot in the list of children of `parent_nursery`.
     pub nursery_slot: LoopValue<u64>,
     /// The nurseries it has open, outermost first.
-    pub child_nurseries: LoopCell<Vec<Py<PyAny>>>,
+    pub child_nurseries: LoopCell<ThinVec<Py<PyAny>>>,
     /// Is the code of this task protected from Ctrl-C unless it says otherwise?
     pub protected: bool,
     /// The parking lots that break when the task ends.
-    pub breaks: LoopCell<Vec<Py<PyAny>>>,
+    pub breaks: LoopCell<ThinVec<Py<PyAny>>>,
     /// Its place in the list of tasks that have ever had such a lot; `u64::MAX` if it never had.
     pub breaker_slot: LoopValue<u64>,
     /// Set by whoever parks the task, cleared when it wakes up.
-    pub sleep_data: LoopCell<Option<Py<PyAny>>>,
+    pub sleep_data: LoopRef<PyAny>,
+    /// Is the coroutine a native awaitable that the collector need not look at?
+    has_plain_body: LoopValue<bool>,
+    /// Is the context hidden from the collector? It is while the run keeps the task alive.
+    hides_context: LoopValue<bool>,
     /// Counters behind `trio.testing.assert_checkpoints`.
     pub schedule_points: LoopValue<u64>,
     pub cancel_points: LoopValue<u64>,
 }
 
-gc_fields!(Task: runner, coroutine, context, name, inbox, plan, parent_nursery, eventual_nursery,
-    child_nurseries, breaks, sleep_data);
+impl Trace for Task {
+    fn trace(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        // The next two are each in a place of memory of its own, and there are often very many tasks.
+        if !self.has_plain_body.inspect() {
+            self.coroutine.trace(visit)?;
+        }
+        if !self.hides_context.inspect() {
+            self.context.trace(visit)?;
+        }
+        self.runner.trace(visit)?;
+        self.name.trace(visit)?;
+        self.inbox.trace(visit)?;
+        self.plan.trace(visit)?;
+        self.parent_nursery.trace(visit)?;
+        self.eventual_nursery.trace(visit)?;
+        self.child_nurseries.trace(visit)?;
+        self.breaks.trace(visit)?;
+        self.sleep_data.trace(visit)
+    }
+
+    fn release(&self) {
+        self.coroutine.release();
+        if !self.hides_context.inspect() {
+            self.context.release();
+        }
+        self.name.release();
+        self.inbox.release();
+        self.plan.release();
+        self.parent_nursery.release();
+        self.eventual_nursery.release();
+        self.child_nurseries.release();
+        self.breaks.release();
+        self.sleep_data.release();
+    }
+}
+
+impl Drop for Task {
+    fn drop(&mut self) {
+        if let (true, Some(context)) = (*self.hides_context.get_mut(), self.context.get_mut()) {
+            context::show(context);
+        }
+    }
+}
+
 pooled!(Task);
 
 #[pymethods]
@@ -112,18 +158,19 @@ impl Task {
 
     #[setter]
     fn set_coro(&self, py: Python<'_>, coroutine: Py<PyAny>) {
-        self.coroutine.put(py, Some(coroutine));
+        self.replace_body(py, coroutine);
     }
 
     #[getter]
     #[inline]
     pub fn context(&self, py: Python<'_>) -> Option<Py<PyAny>> {
-        self.context.with(py, |context| context.as_ref().map(|it| it.object().clone_ref(py)))
+        self.context.get(py)
     }
 
     #[setter]
-    fn set_context(&self, py: Python<'_>, context: Bound<'_, PyAny>) {
-        drop(self.context.replace(py, Some(TaskContext::given(context))));
+    fn set_context(&self, py: Python<'_>, context: Py<PyAny>) {
+        self.show_context(py);
+        self.context.put(py, Some(context));
     }
 
     #[getter]
@@ -263,21 +310,32 @@ impl Task {
 
     /// Is this the task of the run's main function?
     pub fn is_main(&self, py: Python<'_>) -> bool {
-        let main = self.runner.get().main_task.get(py);
-        main.is_some_and(|main| std::ptr::eq(main.get(), self))
+        self.runner.get().main_task.holds(py, self)
     }
 
     /// Has the coroutine and the context fetched into the processor's caches.
     #[inline]
     pub fn prefetch_coroutine(&self, py: Python<'_>) {
-        self.coroutine.with(py, |object| object.as_ref().map(prefetch_any));
-        self.context.with(py, |context| context.as_ref().map(|it| prefetch_any(it.object())));
+        self.coroutine.prefetch(py);
+        self.context.prefetch(py);
+    }
+
+    /// Gives the task another coroutine to run.
+    pub fn replace_body(&self, py: Python<'_>, coroutine: Py<PyAny>) {
+        self.has_plain_body.set(py, false);
+        self.coroutine.put(py, Some(coroutine));
     }
 
     /// Has the collector look at the context: the run will not keep the task alive any longer.
     #[inline]
     pub fn show_context(&self, py: Python<'_>) {
-        self.context.with(py, |context| context.as_mut().map(TaskContext::show));
+        if self.hides_context.get(py) {
+            self.hides_context.set(py, false);
+            if let Some(context) = self.context.get(py) {
+                context::show(&context);
+                context.drop_ref(py);
+            }
+        }
     }
 
     /// Does something wait to be delivered at the next checkpoint?

@@ -4,13 +4,14 @@ use pyo3::exceptions::PyTypeError;
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::PyTuple;
+use thin_vec::ThinVec;
 
 use super::schedule::enqueue;
 use super::{Resume, Task};
 use crate::core::instruments::Hook;
 use crate::core::{Runner, TaskName};
-use crate::interop::cell::{LoopCell, LoopValue};
-use crate::interop::context::{self, EnteredContext, TaskContext};
+use crate::interop::cell::{LoopCell, LoopRef, LoopValue};
+use crate::interop::context::{self, EnteredContext};
 use crate::interop::{coroutine, imports, pool};
 use crate::kernel::tripwires::tripwire;
 use crate::kernel::NodeId;
@@ -45,12 +46,13 @@ pub fn spawn<'py>(
         None => context::copy_current(py)?,
     };
     let coroutine = call_async(&birth, &context)?;
-    // A guest run that its host forgets is garbage together with its tasks.
-    let context = match birth.context {
-        None if !runner.get().options.is_guest => TaskContext::hidden(context),
-        _ => TaskContext::given(context),
-    };
     let name = TaskName::derive(birth.function, birth.name)?;
+    let has_plain_body = coroutine.cast_exact::<Awaitable>().is_ok_and(pool::is_untracked);
+    // A guest run that its host forgets is garbage together with its tasks.
+    let hides_context = birth.context.is_none() && !runner.get().options.is_guest;
+    if hides_context {
+        context::hide(&context);
+    }
     let run = runner.get();
     let number = run.spawned.get(py);
     run.spawned.set(py, number + 1);
@@ -58,8 +60,8 @@ pub fn spawn<'py>(
         py,
         Task {
             runner: runner.clone().unbind(),
-            coroutine: LoopCell::new(Some(coroutine.unbind())),
-            context: LoopCell::new(Some(context)),
+            coroutine: LoopRef::new(Some(coroutine.unbind())),
+            context: LoopRef::new(Some(context.unbind())),
             name: LoopCell::new(Some(name)),
             number,
             inbox: LoopCell::new(Resume::Nothing),
@@ -68,14 +70,16 @@ pub fn spawn<'py>(
             scheduled: LoopValue::new(true),
             throws: LoopValue::new(false),
             node: LoopValue::new(None),
-            parent_nursery: LoopCell::new(birth.nursery),
-            eventual_nursery: LoopCell::new(None),
+            parent_nursery: LoopRef::new(birth.nursery),
+            eventual_nursery: LoopRef::new(None),
             nursery_slot: LoopValue::new(u64::MAX),
-            child_nurseries: LoopCell::new(Vec::new()),
+            child_nurseries: LoopCell::new(ThinVec::new()),
             protected: birth.protected,
-            breaks: LoopCell::new(Vec::new()),
+            breaks: LoopCell::new(ThinVec::new()),
             breaker_slot: LoopValue::new(u64::MAX),
-            sleep_data: LoopCell::new(None),
+            sleep_data: LoopRef::new(None),
+            has_plain_body: LoopValue::new(has_plain_body),
+            hides_context: LoopValue::new(hides_context),
             schedule_points: LoopValue::new(0),
             cancel_points: LoopValue::new(0),
         },

@@ -148,9 +148,9 @@ _namesakes = _Namesakes()
 
 
 def await_native(awaitable: Coroutine[object, object, object]) -> object:
-    """The coroutine of a task whose function is native: tasks have real coroutine objects, which tools can look at.
+    """The coroutine of a task whose function is native, made for those who look at `Task.coro` or at a traceback.
 
-    These show the names of the coroutine, of its code and of its frame, so all are those of the native function.
+    Tools show the names of the coroutine, of its code and of its frame, so all are those of the native function.
     """
     return _namesakes[awaitable.__qualname__](awaitable)
 
