@@ -364,4 +364,15 @@ impl CancelStatus {
     fn effectively_cancelled(&self, py: Python<'_>) -> bool {
         self.task.get().is_cancelled(py)
     }
+
+    /// The innermost scope around the task, while it is alive.
+    #[getter]
+    fn _scope(&self, py: Python<'_>) -> Option<Py<PyAny>> {
+        let task = self.task.get();
+        let leaf = task.node.get(py)?;
+        task.runner.get().scopes.with(py, |tree| {
+            let scope = tree.owner(tree.parent(leaf)?)?;
+            Some(scope.clone_ref(py).into_any())
+        })
+    }
 }

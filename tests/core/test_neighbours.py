@@ -120,3 +120,27 @@ def test_a_test_can_say_where_a_host_is(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setattr("trio._highlevel_open_tcp_stream.getaddrinfo", getaddrinfo)
     trio.run(main)
     assert asked == ["no.such.example.com"]
+
+
+def test_the_innermost_scope_of_a_task_can_be_found() -> None:
+    """The tests of trio-asyncio cancel what a task is in from inside."""
+
+    async def child() -> None:
+        task = trio.lowlevel.current_task()
+        assert task.parent_nursery is not None
+        assert task._cancel_status._scope is task.parent_nursery.cancel_scope
+        with trio.CancelScope() as outer:
+            with trio.CancelScope() as inner:
+                assert task._cancel_status._scope is inner
+            assert task._cancel_status._scope is outer
+        task._cancel_status._scope.cancel()
+        assert task._cancel_status.effectively_cancelled
+
+    async def main() -> None:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(child)
+            (task,) = nursery.child_tasks
+        assert nursery.cancel_scope.cancel_called
+        assert task._cancel_status._scope is None
+
+    trio.run(main)
