@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import re
 import tarfile
 from pathlib import Path
@@ -10,7 +11,8 @@ from pathlib import Path
 import pytest
 from tools.downstream import LISTED, count_suites
 
-from tests.downstream import __main__ as command, environment, hosts, results, sources
+from tests.downstream import __main__ as command, compare, environment, hosts, results, sources
+from tests.downstream.packages import NOT_HERE, PACKAGES
 from tests.downstream.suites import SUITES, Expected, Suite
 
 REPORT = """\
@@ -108,3 +110,72 @@ def test_every_suite_is_run_somewhere_and_says_what_it_leaves_out() -> None:
         assert set(suite.requires) <= pinned
         assert all(reason for reason in suite.left_out.values())
         assert suite.sha256 or not suite.package
+
+
+def test_rounds_are_judged_by_what_both_sides_can_end_in() -> None:
+    good, bad = {"a": "passed", "b": "passed"}, {"a": "passed", "b": "failed"}
+    assert compare.judge([good], [good]) == ([], [])
+    assert compare.judge([bad], [bad]) == ([], [])
+    assert compare.judge([good], [bad]) == (["b: genuine passed; ours failed"], [])
+    assert compare.judge([bad], [good]) == (["b: genuine failed; ours passed"], [])
+    assert compare.judge([good, good], [bad, good]) == ([], ["b: genuine passed, passed; ours failed, passed"])
+    assert compare.judge([good, good], [bad, bad]).different == ["b: genuine passed, passed; ours failed, failed"]
+    assert compare.judge([good], [{"a": "passed"}]).different == ["b: genuine passed; ours absent"]
+
+
+@pytest.mark.parametrize(
+    ("rounds", "status", "said"),
+    [
+        ({"genuine": ["passed"], "ours": ["passed"]}, 0, "alike"),
+        ({"genuine": ["failed"], "ours": ["failed"]}, 1, "cannot run: some passes no test"),
+        ({"genuine": ["passed", "passed"], "ours": ["failed", "failed"]}, 1, "DIFFERENT: 1"),
+        ({"genuine": ["passed", "failed"], "ours": ["failed", "failed"]}, 0, "alike, unsteady: 1"),
+        ({"genuine": [], "ours": []}, 1, "cannot run: no results"),
+    ],
+    ids=["alike", "nothing passes", "different", "unsteady", "no results"],
+)
+def test_packages_are_compared(
+    rounds: dict[str, list[str]],
+    status: int,
+    said: str,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def prepare(trial: compare.Trial) -> None:
+        trial.versions["package"] = "1.0"
+
+    def run(trial: compare.Trial, side: str, log: Path) -> None:
+        if not rounds[side]:
+            raise sources.CannotRun("no results")
+        trial.versions[side], trial.seconds[side] = "0.35.0", 1.0
+        trial.rounds[side].append({"test": rounds[side].pop(0)})
+
+    monkeypatch.setattr(compare.Trial, "prepare", prepare)
+    monkeypatch.setattr(compare.Trial, "run", run)
+    monkeypatch.setattr(compare, "PACKAGES", (SUITE,))
+    monkeypatch.setattr(sources, "CACHE", tmp_path)
+    assert compare.main(["--python", "p", "--version", "3.12", "--trio", "t"]) == status
+    printed = capsys.readouterr().out
+    assert said in printed.splitlines()[0]
+    assert count_suites(printed) == (1 - status, status, 0)
+    assert rounds == {"genuine": [], "ours": []}
+
+
+def test_rows_of_packages_that_were_not_run_are_kept(tmp_path: Path) -> None:
+    file = tmp_path / "ecosystem.json"
+    first, second = (suite.name for suite in PACKAGES[:2])
+    compare.keep([{"package": first, "counts": 1}, {"package": second, "counts": 2}, {"package": "gone", "counts": 3}], file)
+    compare.keep([{"package": second, "counts": 4}, {"package": first, "counts": {}}], file)
+    rows = json.loads(file.read_text())["packages"]
+    assert rows == [{"package": first, "counts": 1}, {"package": second, "counts": 4}]
+
+
+def test_every_package_is_pinned_and_says_what_it_is_and_leaves_out() -> None:
+    assert len({suite.name for suite in PACKAGES}) == len(PACKAGES) >= 20
+    for suite in PACKAGES:
+        assert suite.package.partition("==")[0] == suite.name and suite.package.partition("==")[2]
+        assert bool(suite.sha256) == bool(suite.files)
+        assert suite.about and suite.arguments and not suite.expected
+        assert all(reason for reason in suite.left_out.values())
+    assert all(NOT_HERE.values()) and not NOT_HERE.keys() & {suite.name for suite in PACKAGES}

@@ -69,10 +69,10 @@ def compat_on(report: Report, version: str, inner: str, arguments: list[str]) ->
 
 
 def downstream(options: argparse.Namespace) -> int:
-    """Run the tests of packages that use Trio, on the Pythons that they are listed for."""
+    """Run the tests of packages that use Trio: four suites on the Pythons that they are listed for, or (--more) the others."""
     report = Report()
-    for python in choose(options.python or suites.pythons()):
-        suites.run_suites(report, python, options.profile, options.arguments)
+    for python in choose(options.python or ([suites.MORE] if options.more else suites.pythons())):
+        suites.run_suites(report, python, options.profile, options.arguments, options.more)
     return report.close()
 
 
@@ -234,6 +234,8 @@ def command_line() -> argparse.ArgumentParser:
         sub.add_argument("--profile", default="release", help="cargo profile of the wheel ('dev' has assertions)")
         if command in (test, compat, downstream, bench, bench_http, profile_example, reliability, parity):
             sub.add_argument("arguments", nargs="*", help="after --: arguments for what is run")
+        if command is downstream:
+            sub.add_argument("--more", action="store_true", help="about twenty other packages, on ours and genuine Trio in turn")
         if command in (reliability, parity):
             sub.add_argument("--long", action="store_true", help="the long set (reliability: about an hour, parity: ten minutes)")
     for command in packaging.COMMANDS:

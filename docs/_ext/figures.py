@@ -174,6 +174,29 @@ def functions(name: str) -> str:
     return table(["function", "share of samples"], [[f"`{name}`", f"{share:.1%}"] for name, share in found.items()])
 
 
+def ecosystem() -> str:
+    """The tests of other packages on both sides."""
+    content = figures("ecosystem")
+    packages = content["packages"]
+    rows = []
+    for row in packages:
+        counts = ["{:,} / {:,} / {:,}".format(*row["counts"][side]) for side in ("genuine", "ours")]
+        differing = ", ".join(f"{len(row[kind])} {kind}" for kind in ("different", "unsteady") if row[kind])
+        about = f"`{row['package']}` {row['versions']['package']}: {row['about']}"
+        rows.append([about, *counts, differing or "none"])
+    heading = ["package", "genuine Trio: passed / failed / skipped", "this project", "tests that differ"]
+    values = {name: sorted({row["versions"][name] for row in packages}) for name in ("python", "ours", "genuine")}
+    dates = sorted({row["date"] for row in packages})
+    sums = [sum(row["counts"][side][0] for row in packages) for side in ("genuine", "ours")]
+    where = (
+        f"{len(packages)} packages, {sums[0]:,} tests passed with genuine Trio and {sums[1]:,} with this project. Run "
+        + " to ".join(dict.fromkeys((dates[0], dates[-1])))
+        + f": CPython {', '.join(values['python'])}, this project {', '.join(values['ours'])}, genuine Trio"
+        f" {', '.join(values['genuine'])}; {content['machine']}."
+    )
+    return table(heading, rows) + "\n\n" + where
+
+
 CHARTS: dict[str, Callable[[], str]] = {
     "ratios": ratios,
     "http-rates": http_rates,
@@ -185,6 +208,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "benchmarks": benchmark_table,
     "http": http_table,
     "program": program_table,
+    "ecosystem": ecosystem,
     "http-functions": partial(functions, "http"),
     "program-functions": partial(functions, "program"),
 }

@@ -14,4 +14,6 @@ notices: they have to give the same counts as with genuine Trio, which `suites` 
 
 ``--against PACKAGE``, such as ``trio==0.35.0``, runs everything a second time with that, and names the tests whose
 outcome differs. This is how the counts are found in the first place.
+
+A second tier, `compare`, runs the tests of `packages` on both sides and looks for differences only.
 """

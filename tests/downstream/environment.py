@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import shutil
+import signal
 import subprocess
 import tempfile
 from pathlib import Path
@@ -13,7 +15,6 @@ from .suites import Suite
 
 PINS = Path(__file__).with_name("pins.txt")
 TEST_LIMIT = 60  # seconds for one test
-SUITE_LIMIT = 900  # seconds for all of them
 UNWANTED = ("PYTEST_ADDOPTS", "PYTEST_PLUGINS", "PYTHONPATH", "PYTHONWARNINGS", "FORCE_COLOR")
 PROBE = "import importlib.metadata; print(importlib.metadata.version('trio'))"
 
@@ -59,33 +60,52 @@ def variables(inner: str) -> dict[str, str]:
     return {**kept, "PATH": path, "no_proxy": local, "NO_PROXY": local}
 
 
+def run_tests(suite: Suite, python: str, inner: str, folder: Path, log: Path) -> results.Outcomes:
+    """Run a suite's tests with an interpreter that has all they need; return the outcome of each."""
+    work, file = folder / "work", folder / "outcomes.xml"
+    shutil.rmtree(work, ignore_errors=True)
+    file.unlink(missing_ok=True)
+    work.mkdir()
+    if suite.files:
+        sources.unpack(suite, sources.fetch(suite, python), work)
+    if suite.settings:
+        (work / "pytest.ini").write_text(suite.settings, encoding="utf-8")
+    if suite.within and shutil.which(suite.within[0]) is None:
+        raise CannotRun(f"{suite.name} needs the program {suite.within[0]}")
+    command = hosts.with_ipv6_name([*suite.within, *pytest_command(suite, inner, file)], folder)
+    with log.open("w", encoding="utf-8") as output:
+        process = subprocess.Popen(
+            command,
+            cwd=work,
+            env=variables(inner),
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+        try:
+            process.wait(suite.limit)
+        except subprocess.TimeoutExpired:
+            raise CannotRun(f"{suite.name} took more than {suite.limit} seconds, see {log}") from None
+        finally:
+            end_session(process)
+    outcomes = results.read(file)
+    if not outcomes:
+        raise CannotRun(f"{suite.name} has no results, see {log}")
+    return outcomes
+
+
+def end_session(process: subprocess.Popen[bytes]) -> None:
+    """End a process and what it has started and forgotten."""
+    try:
+        os.killpg(process.pid, signal.SIGKILL)
+    except ProcessLookupError:
+        pass
+    process.wait()
+
+
 def run(suite: Suite, python: str, trio: str, log: Path) -> results.Outcomes:
     """Run a suite with some trio (a wheel, or a requirement) and return the outcome of each test."""
     with tempfile.TemporaryDirectory(prefix="downstream-") as name:
         folder = Path(name).resolve()
-        inner = make(suite, python, trio, folder / "venv")
-        work, file = folder / "work", folder / "outcomes.xml"
-        work.mkdir()
-        if suite.package:
-            sources.unpack(suite, sources.fetch(suite, python), work)
-        if suite.settings:
-            (work / "pytest.ini").write_text(suite.settings, encoding="utf-8")
-        command = hosts.with_ipv6_name(pytest_command(suite, inner, file), folder)
-        with log.open("w", encoding="utf-8") as output:
-            try:
-                subprocess.run(
-                    command,
-                    cwd=work,
-                    env=variables(inner),
-                    stdin=subprocess.DEVNULL,
-                    stdout=output,
-                    stderr=subprocess.STDOUT,
-                    timeout=SUITE_LIMIT,
-                    check=False,
-                )
-            except subprocess.TimeoutExpired:
-                raise CannotRun(f"{suite.name} took more than {SUITE_LIMIT} seconds, see {log}") from None
-        outcomes = results.read(file)
-    if not outcomes:
-        raise CannotRun(f"{suite.name} has no results, see {log}")
-    return outcomes
+        return run_tests(suite, python, make(suite, python, trio, folder / "venv"), folder, log)

@@ -34,19 +34,31 @@ class Suite(NamedTuple):
     name: str
     requires: tuple[str, ...]
     arguments: tuple[str, ...]
-    expected: dict[str, Expected]
+    expected: Mapping[str, Expected] = MappingProxyType({})
     package: str = ""
     """Whose source archive has the tests; by default they are installed with the package."""
     sha256: str = ""
     files: tuple[str, ...] = ()
+    """Those of the archive that are needed."""
     settings: str = PLAIN_SETTINGS
     left_out: Mapping[str, str] = MappingProxyType({})
     """Test ids and files, each with the reason."""
+    about: str = ""
+    """What the package is, for tables."""
+    within: tuple[str, ...] = ()
+    """A command that runs the tests, and provides what they talk to."""
+    limit: int = 900
+    """Seconds for all tests."""
 
     @property
     def archive(self) -> str:
         """The name of the source archive."""
         return self.package.replace("-", "_").replace("==", "-") + ".tar.gz"
+
+    @property
+    def old_archive(self) -> str:
+        """The name that older tools gave it."""
+        return self.package.replace("==", "-") + ".tar.gz"
 
 
 ANYIO = Suite(
