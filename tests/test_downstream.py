@@ -6,6 +6,7 @@ import io
 import json
 import re
 import tarfile
+import time
 from pathlib import Path
 
 import pytest
@@ -92,6 +93,41 @@ def test_an_archive_is_checked_and_only_what_is_wanted_unpacked(tmp_path: Path) 
     assert [file.name for file in tmp_path.rglob("*.py")] == ["test_a.py"]
 
 
+def test_archives_are_found_under_either_name(tmp_path: Path) -> None:
+    assert sources.find(SUITE, tmp_path) is None
+    old = tmp_path / "some-thing-1.0.tar.gz"
+    old.touch()
+    assert sources.find(SUITE, tmp_path) == old
+    (tmp_path / SUITE.archive).touch()
+    assert sources.find(SUITE, tmp_path) == tmp_path / SUITE.archive
+
+
+def test_tests_may_need_a_program(tmp_path: Path) -> None:
+    with pytest.raises(sources.CannotRun, match="needs the program no-such-program"):
+        environment.run_tests(SUITE._replace(within=("no-such-program",)), "", "", tmp_path, tmp_path / "log")
+
+
+def lives(process: int) -> bool:
+    """Whether a process is there, and no mere entry that nobody has asked for."""
+    try:
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] not in ("Z", "X")
+    except OSError:
+        return False
+
+
+def test_tests_are_ended_with_what_they_have_started(tmp_path: Path) -> None:
+    script = tmp_path / "hangs"
+    script.write_text("#!/bin/sh\nsleep 100 & echo $! > ../child; wait\n")
+    script.chmod(0o755)
+    with pytest.raises(sources.CannotRun, match="more than 1 seconds"):
+        environment.run_tests(SUITE._replace(within=(str(script),), limit=1), "", "", tmp_path, tmp_path / "log")
+    child = int((tmp_path / "child").read_text())
+    deadline = time.monotonic() + 10
+    while lives(child) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not lives(child)
+
+
 def test_a_command_is_wrapped_only_if_localhost_lacks_the_name(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(hosts, "localhost_has_ipv6", lambda: True)
     assert hosts.with_ipv6_name(["command"], tmp_path) == ["command"]
@@ -114,13 +150,14 @@ def test_every_suite_is_run_somewhere_and_says_what_it_leaves_out() -> None:
 
 def test_rounds_are_judged_by_what_both_sides_can_end_in() -> None:
     good, bad = {"a": "passed", "b": "passed"}, {"a": "passed", "b": "failed"}
-    assert compare.judge([good], [good]) == ([], [])
-    assert compare.judge([bad], [bad]) == ([], [])
-    assert compare.judge([good], [bad]) == (["b: genuine passed; ours failed"], [])
-    assert compare.judge([bad], [good]) == (["b: genuine failed; ours passed"], [])
-    assert compare.judge([good, good], [bad, good]) == ([], ["b: genuine passed, passed; ours failed, passed"])
-    assert compare.judge([good, good], [bad, bad]).different == ["b: genuine passed, passed; ours failed, failed"]
-    assert compare.judge([good], [{"a": "passed"}]).different == ["b: genuine passed; ours absent"]
+    assert compare.judge([good], [good], {}) == ([], [], [])
+    assert compare.judge([bad], [bad], {}) == ([], [], [])
+    assert compare.judge([good], [bad], {}) == (["b: genuine passed; ours failed"], [], [])
+    assert compare.judge([bad], [good], {}) == (["b: genuine failed; ours passed"], [], [])
+    assert compare.judge([good, good], [bad, good], {}) == ([], ["b: genuine passed, passed; ours failed, passed"], [])
+    assert compare.judge([good, good], [bad, bad], {}).different == ["b: genuine passed, passed; ours failed, failed"]
+    assert compare.judge([good], [{"a": "passed"}], {}).different == ["b: genuine passed; ours absent"]
+    assert compare.judge([good], [bad], {"a": "?", "b": "by design"}) == ([], [], ["b: genuine passed; ours failed: by design"])
 
 
 @pytest.mark.parametrize(
@@ -177,5 +214,5 @@ def test_every_package_is_pinned_and_says_what_it_is_and_leaves_out() -> None:
         assert suite.package.partition("==")[0] == suite.name and suite.package.partition("==")[2]
         assert bool(suite.sha256) == bool(suite.files)
         assert suite.about and suite.arguments and not suite.expected
-        assert all(reason for reason in suite.left_out.values())
+        assert all(reason for reason in (*suite.left_out.values(), *suite.known.values()))
     assert all(NOT_HERE.values()) and not NOT_HERE.keys() & {suite.name for suite in PACKAGES}

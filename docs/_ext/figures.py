@@ -181,7 +181,7 @@ def ecosystem() -> str:
     rows = []
     for row in packages:
         counts = ["{:,} / {:,} / {:,}".format(*row["counts"][side]) for side in ("genuine", "ours")]
-        differing = ", ".join(f"{len(row[kind])} {kind}" for kind in ("different", "unsteady") if row[kind])
+        differing = ", ".join(f"{len(row[kind])} {kind}" for kind in ("different", "unsteady", "known") if row.get(kind))
         about = f"`{row['package']}` {row['versions']['package']}: {row['about']}"
         rows.append([about, *counts, differing or "none"])
     heading = ["package", "genuine Trio: passed / failed / skipped", "this project", "tests that differ"]

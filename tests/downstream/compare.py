@@ -7,6 +7,7 @@ that fail on both sides say something about the package and its other dependenci
 
 A test that ends in more than one way is not rare in suites that count milliseconds. So where a test differs, both runs
 are done once more: what is *different* ended in ways that the other side did not show at all, what is *unsteady* did not.
+A difference that is there by design is *known*: the package's entry gives the reason.
 
 Prints a line per package; the last one is ``downstream: N passed, N failed, N skipped``, where a package counts as one.
 Exit status: 0 if no package has different tests, else 1. ``--write`` keeps the counts for the documentation.
@@ -23,6 +24,7 @@ import signal
 import sys
 import tempfile
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple, Optional
 
@@ -43,19 +45,25 @@ class Verdict(NamedTuple):
 
     different: list[str]
     unsteady: list[str]
+    known: list[str]
 
 
-def judge(genuine: list[Outcomes], ours: list[Outcomes]) -> Verdict:
-    """Compare the rounds of both sides."""
-    different, unsteady = [], []
+def judge(genuine: list[Outcomes], ours: list[Outcomes], reasons: Mapping[str, str]) -> Verdict:
+    """Compare the rounds of both sides; there are reasons for some differences."""
+    different, unsteady, known = [], [], []
     for name in sorted(set().union(*genuine, *ours)):
         theirs = [outcomes.get(name, "absent") for outcomes in genuine]
         own = [outcomes.get(name, "absent") for outcomes in ours]
         if {*theirs} == {*own} and len({*own}) == 1:
             continue
         line = f"{name}: genuine {', '.join(theirs)}; ours {', '.join(own)}"
-        (unsteady if {*theirs} & {*own} else different).append(line)
-    return Verdict(different, unsteady)
+        if {*theirs} & {*own}:
+            unsteady.append(line)
+        elif name in reasons:
+            known.append(f"{line}: {reasons[name]}")
+        else:
+            different.append(line)
+    return Verdict(different, unsteady, known)
 
 
 class Trial:
@@ -100,13 +108,13 @@ class Trial:
 
     def verdict(self) -> Verdict:
         """What is known so far."""
-        return judge(self.rounds["genuine"], self.rounds["ours"])
+        return judge(self.rounds["genuine"], self.rounds["ours"], self.suite.known)
 
 
 def compare(suite: Suite, options: argparse.Namespace) -> dict[str, Any]:
     """Run one package's tests on both sides; return what is to be shown, with an empty ``counts`` if they cannot be run."""
     sources.CACHE.mkdir(parents=True, exist_ok=True)
-    row: dict[str, Any] = {"package": suite.name, "about": suite.about, "counts": {}, "different": [], "unsteady": []}
+    row: dict[str, Any] = {"package": suite.name, "about": suite.about, "counts": {}}
     with tempfile.TemporaryDirectory(prefix="downstream-") as name:
         trial = Trial(suite, options, Path(name).resolve())
         try:
@@ -134,10 +142,11 @@ def show(row: dict[str, Any]) -> bool:
         return False
     counts = [f"{side} " + "/".join(map(str, row["counts"][side])) + f" ({row['seconds'][side]:.0f} s)" for side in SIDES]
     verdict = f"DIFFERENT: {len(row['different'])}" if row["different"] else "alike"
-    if row["unsteady"]:
-        verdict += f", unsteady: {len(row['unsteady'])}"
+    for kind in ("unsteady", "known"):
+        if row[kind]:
+            verdict += f", {kind}: {len(row[kind])}"
     print(f"{row['package']} {row['versions']['package']}: {', '.join(counts)}: {verdict}")
-    for kind in ("different", "unsteady"):
+    for kind in Verdict._fields:
         for line in row[kind]:
             print(f"    {kind}: {line}")
     sys.stdout.flush()

@@ -43,6 +43,8 @@ class Suite(NamedTuple):
     settings: str = PLAIN_SETTINGS
     left_out: Mapping[str, str] = MappingProxyType({})
     """Test ids and files, each with the reason."""
+    known: Mapping[str, str] = MappingProxyType({})
+    """Tests that end otherwise on ours, as results name them, each with the reason."""
     about: str = ""
     """What the package is, for tables."""
     within: tuple[str, ...] = ()
