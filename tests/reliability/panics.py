@@ -248,7 +248,7 @@ def study(book: Book) -> None:
             way(main)
     surroundings = Surroundings()
     gc.disable()  # what is collected, and when, decides which visit is which
-    visits = (0, 1, 2, 3, 5, 10, 20, 50, 100) if book.long else (0,)
+    visits = (0, 1, 5, 20, 100) if book.long else (0,)
     struck = set()
     places = [place for place in NATIVE._tripwires() if place not in (INTERRUPT, NOBODYS)]
     for place in places:
