@@ -23,6 +23,9 @@ fn main() {
     if python.build_flags().0.contains(&BuildFlag::Py_GIL_DISABLED) {
         refuse("this Trio does not support free-threaded builds of CPython yet; use an ordinary one, or the original Trio");
     }
+    if python.executable().is_some_and(traces_references) {
+        refuse("this Trio does not support builds of CPython that trace references (--with-trace-refs): objects look different there");
+    }
     link_unwinder();
     pyo3_build_config::use_pyo3_cfgs();
 }
@@ -36,6 +39,13 @@ fn link_unwinder() {
     if let Ok(library) = std::env::var("TRIO_UNWINDER") {
         println!("cargo:rustc-cdylib-link-arg={library}");
     }
+}
+
+/// Was the interpreter built with `--with-trace-refs`? It has a function then that it has not otherwise.
+fn traces_references(executable: &str) -> bool {
+    let question = ["-c", "import sys; print(hasattr(sys, 'getobjects'))"];
+    let answer = std::process::Command::new(executable).args(question).output();
+    answer.is_ok_and(|answer| answer.stdout.starts_with(b"True"))
 }
 
 /// End the build with one line that stands out.

@@ -99,6 +99,7 @@ mod _native {
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
         panics::take_note_of_all();
         Awaitable::prepare(module.py());
+        Trap::prepare(module.py())?;
         CancelScope::prepare(module.py());
         async_method::prepare(module.py())?;
         NurseryManager::prepare(module.py())?;

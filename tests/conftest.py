@@ -3,6 +3,7 @@
 * A limit per test: after `LIMIT` seconds (the marker ``slow`` allows `SLOW_LIMIT`)
   faulthandler prints the stack of every thread and ends the process.  A hang in
   an event loop cannot be ended by an exception, so nothing softer would do.
+  ``--limit-factor`` multiplies the limits, for tools that make everything slower.
 * ``slow`` tests run with ``--run-slow`` only.
 * The two clocks for tests that would otherwise wait in real time.
 
@@ -29,6 +30,7 @@ STDERR = pytest.StashKey[int]()
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--run-slow", action="store_true", help="run the tests marked as slow, too")
+    parser.addoption("--limit-factor", type=float, default=1.0, metavar="N", help="let each test take N times as long")
     parser.addoption("--site", help="test the documentation site that was built in this folder (python -m tools docs)")
 
 
@@ -53,6 +55,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
     limit = SLOW_LIMIT if item.get_closest_marker("slow") else LIMIT
+    limit *= item.config.getoption("--limit-factor")
     faulthandler.dump_traceback_later(limit, exit=True, file=item.config.stash[STDERR])
     try:
         yield

@@ -477,6 +477,8 @@ async def to_thread_run_sync(
     try:
         start_thread_soon(partial(context.run, worker_fn), call.deliver, thread_name)
     except BaseException:
+        # The thread may have started for all that. If so, it works for nobody.
+        call.task, call.abandonable = None, True
         call.limiter.release_on_behalf_of(call.borrower)
         raise
     threads.active += 1

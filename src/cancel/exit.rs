@@ -3,11 +3,12 @@
 use pyo3::exceptions::{PyBaseException, PyRuntimeError};
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyList, PyTuple};
+use pyo3::types::PyTuple;
 
 use super::{deliver, CancelScope, MISNESTING_ADVICE};
 use crate::core::{current, Reason, Runner, ScopeChange};
 use crate::interop::errors::{get_context, is_group, set_context, Cancelled};
+use crate::interop::fallible::{self, raise};
 use crate::kernel::tripwires::tripwire;
 use crate::kernel::NodeId;
 use crate::task::Task;
@@ -71,10 +72,16 @@ pub fn leave<'py>(
             .with(py, |tree| tree.is_effective(node) && !tree.sees_outer_cancellation(node));
     if swallows {
         if let Some(error) = rest.take() {
-            let (caught, remaining) = filter_cancelled(&error)?;
-            rest = remaining;
-            if caught {
-                scope.get().state.with(py, |state| state.caught = true);
+            match filter_cancelled(&error) {
+                Ok((caught, remaining)) => {
+                    rest = remaining;
+                    scope.get().state.with(py, |state| state.caught |= caught);
+                }
+                // The scope is closed all the same.
+                Err(failure) => {
+                    set_context(py, &failure, Some(&error));
+                    rest = Some(failure.into_value(py).into_bound(py));
+                }
             }
         }
     }
@@ -108,7 +115,7 @@ fn still_inside(
         Some(child) => child.bind(py).repr()?.to_string(),
         None => "scope".to_owned(),
     };
-    Ok(PyRuntimeError::new_err(format!(
+    Ok(raise::<PyRuntimeError>(format!(
         "Cancel scope stack corrupted: attempted to exit {} in {} that's still within its child {child}\n{}",
         scope.repr()?,
         task.repr()?,
@@ -122,7 +129,7 @@ fn raise_after<'py>(
     text: String,
     incoming: Option<Exception<'py>>,
 ) -> PyResult<Option<Exception<'py>>> {
-    let error = PyRuntimeError::new_err(text);
+    let error = raise::<PyRuntimeError>(text);
     set_context(py, &error, incoming.as_ref());
     Err(error)
 }
@@ -168,7 +175,8 @@ pub fn collapse(error: Exception<'_>) -> PyResult<Exception<'_>> {
     if !changed {
         return Ok(error);
     }
-    let derived = error.call_method1(intern!(py, "derive"), (PyList::new(py, collapsed)?,))?;
+    let derived =
+        error.call_method1(intern!(py, "derive"), (fallible::list_of(py, collapsed)?,))?;
     for attribute in ["__traceback__", "__cause__", "__notes__"] {
         if let Some(value) = error.getattr_opt(attribute)? {
             derived.setattr(attribute, value)?;

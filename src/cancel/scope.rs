@@ -17,6 +17,7 @@ use pyo3::{PyTraverseError, PyVisit};
 use super::{deliver, exit};
 use crate::core::{current, Due, Reason, Runner, ScopeChange, Source};
 use crate::interop::cell::LoopCell;
+use crate::interop::fallible::raise;
 use crate::interop::gc::{gc_fields, Trace};
 use crate::interop::pool::{self, pooled};
 use crate::kernel::tripwires::tripwire;
@@ -92,16 +93,16 @@ impl CancelScope {
     )]
     fn py_new(relative_deadline: f64, deadline: f64, shield: bool) -> PyResult<Self> {
         if deadline.is_nan() {
-            return Err(PyValueError::new_err("deadline must not be NaN"));
+            return Err(raise::<PyValueError>("deadline must not be NaN"));
         }
         if relative_deadline.is_nan() {
-            return Err(PyValueError::new_err("relative deadline must not be NaN"));
+            return Err(raise::<PyValueError>("relative deadline must not be NaN"));
         }
         if relative_deadline < 0.0 {
-            return Err(PyValueError::new_err("timeout must be non-negative"));
+            return Err(raise::<PyValueError>("timeout must be non-negative"));
         }
         if relative_deadline != f64::INFINITY && deadline != f64::INFINITY {
-            return Err(PyValueError::new_err(
+            return Err(raise::<PyValueError>(
                 "Cannot specify both a deadline and a relative deadline",
             ));
         }
@@ -186,7 +187,7 @@ impl CancelScope {
     fn deadline(&self, py: Python<'_>) -> PyResult<f64> {
         self.state.with(py, |state| {
             if state.is_relative() == Some(true) {
-                return Err(PyRuntimeError::new_err(
+                return Err(raise::<PyRuntimeError>(
                     "Unentered relative cancel scope does not have an absolute deadline.",
                 ));
             }
@@ -197,7 +198,7 @@ impl CancelScope {
     #[setter]
     fn set_deadline(slf: &Bound<'_, Self>, deadline: f64) -> PyResult<()> {
         if deadline.is_nan() {
-            return Err(PyValueError::new_err("deadline must not be NaN"));
+            return Err(raise::<PyValueError>("deadline must not be NaN"));
         }
         slf.get().deadline(slf.py())?;
         slf.get().state.with(slf.py(), |state| state.deadline = deadline);
@@ -219,10 +220,10 @@ impl CancelScope {
     fn set_relative_deadline(slf: &Bound<'_, Self>, seconds: f64) -> PyResult<()> {
         let py = slf.py();
         if seconds.is_nan() {
-            return Err(PyValueError::new_err("relative deadline must not be NaN"));
+            return Err(raise::<PyValueError>("relative deadline must not be NaN"));
         }
         if seconds < 0.0 {
-            return Err(PyValueError::new_err("relative deadline must be non-negative"));
+            return Err(raise::<PyValueError>("relative deadline must be non-negative"));
         }
         let (entered, _) = slf.get().check_relative(py)?;
         if entered {
@@ -249,7 +250,7 @@ impl CancelScope {
     #[setter]
     fn set_shield(&self, py: Python<'_>, shield: &Bound<'_, PyAny>) -> PyResult<()> {
         let Ok(shield) = shield.cast::<PyBool>() else {
-            return Err(PyTypeError::new_err("shield must be a bool"));
+            return Err(raise::<PyTypeError>("shield must be a bool"));
         };
         let shield = shield.is_true();
         let active = self.state.with(py, |state| {
@@ -346,7 +347,7 @@ impl CancelScope {
     fn check_relative(&self, py: Python<'_>) -> PyResult<(bool, f64)> {
         self.state.with(py, |state| {
             if !state.entered && state.deadline != f64::INFINITY {
-                return Err(PyRuntimeError::new_err(
+                return Err(raise::<PyRuntimeError>(
                     "Unentered non-relative cancel scope does not have a relative deadline",
                 ));
             }
@@ -366,12 +367,12 @@ impl CancelScope {
             (reused, state.relative_deadline, state.deadline, state.shield, reason)
         });
         if reused {
-            return Err(PyRuntimeError::new_err(
+            return Err(raise::<PyRuntimeError>(
                 "Each CancelScope may only be used for a single 'with' block",
             ));
         }
         let Some(leaf) = task.get().node.get(py) else {
-            return Err(PyRuntimeError::new_err("the task has finished"));
+            return Err(raise::<PyRuntimeError>("the task has finished"));
         };
         let timed = relative != f64::INFINITY || absolute != f64::INFINITY;
         let now = if timed { run.now(py)? } else { 0.0 };

@@ -8,6 +8,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyString;
 use pyo3::{PyTraverseError, PyVisit};
 
+use crate::interop::fallible::raise;
 use crate::interop::gc::Trace;
 
 /// The default clock: ``time.perf_counter()`` plus a random offset.
@@ -26,7 +27,7 @@ impl SystemClock {
     #[new]
     fn new(py: Python<'_>, offset: f64) -> PyResult<Self> {
         let counter: f64 =
-            py.import(intern!(py, "time"))?.call_method0("perf_counter")?.extract()?;
+            py.import(intern!(py, "time"))?.call_method0(intern!(py, "perf_counter"))?.extract()?;
         Ok(Self { started: Instant::now(), base: offset + counter, offset })
     }
 
@@ -100,7 +101,7 @@ impl Clock {
                 let seconds = number(clock, method, &clock.call_method1(method, (deadline,))?)?;
                 if seconds.is_nan() {
                     let text = format!("{method} of {} returned NaN", clock.repr()?);
-                    return Err(PyValueError::new_err(text));
+                    return Err(raise::<PyValueError>(text));
                 }
                 Ok(seconds)
             }
@@ -116,7 +117,7 @@ fn number(
 ) -> PyResult<f64> {
     returned.extract().or_else(|_| {
         let (clock, kind) = (clock.repr()?, returned.get_type().name()?);
-        Err(PyTypeError::new_err(format!("{method} of {clock} must return a number, not {kind}")))
+        Err(raise::<PyTypeError>(format!("{method} of {clock} must return a number, not {kind}")))
     })
 }
 

@@ -5,6 +5,7 @@ use pyo3::intern;
 use pyo3::prelude::*;
 
 use super::Runner;
+use crate::interop::fallible::raise;
 use crate::interop::run_context;
 use crate::task::Task;
 
@@ -35,13 +36,13 @@ pub fn task(py: Python<'_>) -> PyResult<Bound<'_, Task>> {
 /// The run of this thread, for functions that miss it as an attribute of the run context.
 pub fn runner_attribute(py: Python<'_>) -> PyResult<Bound<'_, Runner>> {
     runner_or_none(py)
-        .ok_or_else(|| PyAttributeError::new_err("'RunContext' object has no attribute 'runner'"))
+        .ok_or_else(|| raise::<PyAttributeError>("'RunContext' object has no attribute 'runner'"))
 }
 
 /// The error for a call from outside of a run, as if raised `from None`.
 #[cold]
 fn outside(py: Python<'_>) -> PyErr {
-    let error = PyRuntimeError::new_err("must be called from async context");
+    let error = raise::<PyRuntimeError>("must be called from async context");
     error.set_cause(py, None);
     error
 }

@@ -22,6 +22,7 @@ use pyo3::types::{PyDict, PyTuple};
 
 use super::poller::Wakeup;
 use crate::interop::errors::RunFinishedError;
+use crate::interop::fallible::{self, raise};
 use crate::interop::panics;
 use crate::kernel::tripwires::tripwire;
 
@@ -49,13 +50,13 @@ pub struct EntryQueue {
 
 impl EntryQueue {
     /// An open queue that wakes the poller through `wakeup`.
-    pub fn new(py: Python<'_>, wakeup: Arc<Wakeup>) -> Self {
-        Self {
+    pub fn new(py: Python<'_>, wakeup: Arc<Wakeup>) -> PyResult<Self> {
+        Ok(Self {
             plain: Mutex::default(),
-            idempotent: PyDict::new(py).unbind(),
+            idempotent: fallible::dict(py)?.unbind(),
             pending: AtomicBool::new(false),
             wakeup,
-        }
+        })
     }
 
     /// Appends a call.
@@ -189,5 +190,5 @@ impl EntryQueue {
 }
 
 fn finished() -> PyErr {
-    RunFinishedError::new_err("run() has exited")
+    raise::<RunFinishedError>("run() has exited")
 }

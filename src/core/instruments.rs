@@ -12,6 +12,7 @@ use pyo3::types::PyTuple;
 use pyo3::{PyTraverseError, PyVisit};
 
 use crate::interop::cell::{LoopCell, LoopValue};
+use crate::interop::fallible;
 use crate::interop::gc::Trace;
 use crate::interop::imports;
 
@@ -192,7 +193,7 @@ fn log_failure(
 ) -> PyResult<()> {
     let name = HOOKS[hook as usize].1;
     let logger = imports::get_logger(py)?.call1((intern!(py, "trio.abc.Instrument"),))?;
-    let options = pyo3::types::PyDict::new(py);
+    let options = fallible::dict(py)?;
     options.set_item(intern!(py, "exc_info"), error.into_value(py))?;
     let text = intern!(
         py,

@@ -6,6 +6,7 @@ use pyo3::types::PyString;
 use pyo3::{PyTraverseError, PyVisit};
 
 use crate::interop::async_function::AsyncFunction;
+use crate::interop::fallible;
 use crate::interop::function;
 use crate::interop::gc::Trace;
 
@@ -65,7 +66,7 @@ impl TaskName {
             Self::Given(text) => Ok(text.bind(py).clone()),
             Self::Function(module, qualname) => {
                 let text = format!("{}.{}", module.bind(py).str()?, qualname.bind(py).str()?);
-                Ok(PyString::new(py, &text))
+                fallible::string(py, &text)
             }
         }
     }

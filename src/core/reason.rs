@@ -9,6 +9,7 @@ use pyo3::types::PyString;
 
 use super::TaskLabel;
 use crate::interop::errors::Cancelled;
+use crate::interop::fallible;
 
 /// What set a cancellation off.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -83,7 +84,7 @@ impl Reason {
         let task = match &self.task {
             Some(label) => {
                 let text = self.task_text.get_or_try_init(py, || {
-                    Ok::<_, PyErr>(PyString::new(py, &label.to_text(py)?).unbind())
+                    Ok::<_, PyErr>(fallible::string(py, &label.to_text(py)?)?.unbind())
                 })?;
                 Some(text.clone_ref(py).into_any())
             }

@@ -15,6 +15,7 @@ use super::reason::Reason;
 use crate::cancel::CancelScope;
 use crate::interop::cell::{LoopCell, LoopRef, LoopValue};
 use crate::interop::errors::raised_here;
+use crate::interop::fallible;
 use crate::interop::gc::{gc_fields, Trace};
 use crate::interop::outcome::{to_object, Outcome};
 use crate::kernel::{CancelTree, DeadlineHeap, IdleSet, RunQueue};
@@ -237,13 +238,13 @@ impl Runner {
 
     /// The dictionary that holds the values of run variables.
     #[getter]
-    fn _locals(&self, py: Python<'_>) -> Py<PyDict> {
+    fn _locals(&self, py: Python<'_>) -> PyResult<Py<PyDict>> {
         if let Some(values) = self.locals.get(py) {
-            return values;
+            return Ok(values);
         }
-        let values = PyDict::new(py).unbind();
+        let values = fallible::dict(py)?.unbind();
         self.locals.put(py, Some(values.clone_ref(py)));
-        values
+        Ok(values)
     }
 
     /// All living tasks.

@@ -14,6 +14,7 @@ use pyo3::{intern, Borrowed, PyTraverseError, PyVisit};
 
 use super::cell::LoopCell;
 use super::coroutine_marks::{asyncio_mark, inspect_mark};
+use super::fallible::raise;
 use super::gc::{gc_fields, Trace};
 use super::slots::{call_through_field, called_by_c};
 
@@ -92,7 +93,7 @@ impl AsyncFunction {
         let function = module.getattr(name)?;
         // SAFETY: the argument is alive.
         let target = unsafe { ffi::PyVectorcall_Function(function.as_ptr()) }
-            .ok_or_else(|| PyTypeError::new_err("only built-in functions can be wrapped"))?;
+            .ok_or_else(|| raise::<PyTypeError>("only built-in functions can be wrapped"))?;
         let this = Self {
             vectorcall: call,
             function: function.clone().unbind(),

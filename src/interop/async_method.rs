@@ -17,6 +17,7 @@ use pyo3::{ffi, intern, Borrowed, IntoPyObjectExt, PyClass, PyTraverseError, PyT
 
 use super::cell::discard;
 use super::coroutine_marks::{asyncio_mark, inspect_mark};
+use super::fallible::raise;
 use super::gc::{gc_fields, Trace};
 use super::pool::{self, pooled};
 use super::slots::{call_through_field, called_by_c};
@@ -144,7 +145,7 @@ impl AsyncMethod {
         }
         // SAFETY: the argument is alive.
         let target = unsafe { ffi::PyVectorcall_Function(descriptor.as_ptr()) }
-            .ok_or_else(|| PyTypeError::new_err("only native methods can be wrapped"))?;
+            .ok_or_else(|| raise::<PyTypeError>("only native methods can be wrapped"))?;
         let this = Self { vectorcall: call, descriptor: descriptor.unbind(), target, direct };
         let object = Bound::new(class.py(), this)?;
         class.setattr(name, object)
@@ -371,7 +372,7 @@ impl BoundAsyncMethod {
 
     fn method<'a, 'py>(&'a self, py: Python<'py>) -> PyResult<&'a Bound<'py, AsyncMethod>> {
         let method = self.method.as_ref().map(|method| method.bind(py));
-        method.ok_or_else(|| PyTypeError::new_err("the method is bound to nothing"))
+        method.ok_or_else(|| raise::<PyTypeError>("the method is bound to nothing"))
     }
 
     /// Drops the references of a dead object.

@@ -3,12 +3,13 @@
 //! The classes live here, and not in Python code, so that there is one copy of each per process
 //! whatever is done to `sys.modules`, and so that raising one needs no look-up.
 
-use pyo3::exceptions::{PyBaseException, PyException, PyRuntimeError, PyTypeError};
+use pyo3::exceptions::{PyBaseException, PyException, PyOSError, PyRuntimeError, PyTypeError};
 use pyo3::prelude::*;
-use pyo3::types::{PyList, PyString, PyTuple};
+use pyo3::types::{PyString, PyTuple};
 use pyo3::{create_exception, ffi, intern, PyTraverseError, PyVisit};
 
 use super::cell::LoopRef;
+use super::fallible::{self, raise};
 use super::gc::{gc_fields, Trace};
 use super::imports;
 
@@ -143,7 +144,7 @@ impl Cancelled {
 
 /// The error for calling a class that only the library instantiates.
 pub fn no_public_constructor(class: &str) -> PyErr {
-    PyTypeError::new_err(format!("{class} has no public constructor"))
+    raise::<PyTypeError>(format!("{class} has no public constructor"))
 }
 
 /// An exception without arguments, as a `raise` statement at this point would make it. Built at once:
@@ -160,7 +161,7 @@ pub fn internal_error(py: Python<'_>, cause: PyErr) -> PyErr {
     if cause.is_instance_of::<TrioInternalError>(py) {
         return cause;
     }
-    let error = TrioInternalError::new_err("internal error in Trio - please file a bug!");
+    let error = raise::<TrioInternalError>("internal error in Trio - please file a bug!");
     set_context(py, &error, Some(cause.value(py)));
     error.set_cause(py, Some(cause));
     error
@@ -196,7 +197,7 @@ pub fn group<'py>(
     message: &str,
     errors: Vec<Py<PyBaseException>>,
 ) -> PyResult<Bound<'py, PyBaseException>> {
-    let members = PyList::new(py, errors)?;
+    let members = fallible::list_of(py, errors)?;
     let group = imports::base_exception_group(py)?.call1((message, members))?;
     Ok(group.cast_into()?)
 }
@@ -213,13 +214,14 @@ pub fn raised_here(py: Python<'_>, error: PyErr) -> PyErr {
 /// The `OSError` (of the right subclass) for a failed system call.
 pub fn os_error(py: Python<'_>, error: &std::io::Error) -> PyErr {
     let Some(number) = error.raw_os_error() else {
-        return pyo3::exceptions::PyOSError::new_err(error.to_string());
+        return raise::<PyOSError>(error.to_string());
     };
-    let text = py.import(intern!(py, "os")).and_then(|os| os.call_method1("strerror", (number,)));
-    match text {
-        Ok(text) => pyo3::exceptions::PyOSError::new_err((number, text.unbind())),
-        Err(error) => error,
-    }
+    let make = || {
+        let text =
+            py.import(intern!(py, "os"))?.call_method1(intern!(py, "strerror"), (number,))?;
+        py.get_type::<PyOSError>().call1((number, text))
+    };
+    make().map_or_else(|error| error, |error| raised_here(py, PyErr::from_value(error)))
 }
 
 /// Does what a destructor has to do. It may run while an exception is on its way, because whatever

@@ -5,6 +5,8 @@ use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::PyType;
 
+use super::fallible::raise;
+
 /// Makes `metaclass`, written in Python, the class of `class`, which has no metaclass yet.
 ///
 /// Classes are created by PyO3, which knows no metaclasses.
@@ -21,7 +23,7 @@ pub fn adopt(class: &Bound<'_, PyType>, metaclass: &Bound<'_, PyType>) -> PyResu
             && (*new).tp_itemsize == (*plain).tp_itemsize
     };
     if !fits {
-        return Err(PyTypeError::new_err("the metaclass does not fit the class"));
+        return Err(raise::<PyTypeError>("the metaclass does not fit the class"));
     }
     // SAFETY: objects of both metaclasses have the same layout, as just checked. The class takes over
     // the reference to the new one; it holds none to the old one, which is a static type. Whatever the

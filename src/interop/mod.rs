@@ -14,6 +14,7 @@
 //! - [`context`]: running inside a `contextvars.Context`, copying the current one.
 //! - [`early_dict`]: what Python 3.11 does too early.
 //! - [`errors`]: exception plumbing: contexts, tracebacks, groups, native exception classes.
+//! - [`fallible`]: making objects where there may be no memory.
 //! - [`function`]: what Python functions say about themselves.
 //! - [`imports`]: Python objects that Rust code needs, looked up once.
 //! - [`metaclass`]: the class of a class.
@@ -37,6 +38,7 @@ pub mod coroutine;
 mod coroutine_marks;
 pub mod early_dict;
 pub mod errors;
+pub mod fallible;
 pub mod function;
 pub mod gc;
 pub mod imports;

@@ -4,6 +4,8 @@ use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyFloat, PyInt};
 
+use super::fallible::raise;
+
 /// A whole number as far as it fits: below zero becomes `None`, too large becomes the largest.
 fn clamp(number: &Bound<'_, PyInt>) -> PyResult<Option<usize>> {
     if number.lt(0)? {
@@ -15,12 +17,12 @@ fn clamp(number: &Bound<'_, PyInt>) -> PyResult<Option<usize>> {
 /// A size that is an integer from 0 up, or `math.inf`; `name` and `kind` are for the errors.
 pub fn size_or_infinity(size: &Bound<'_, PyAny>, name: &str, kind: &str) -> PyResult<usize> {
     if let Ok(number) = size.cast::<PyInt>() {
-        return clamp(number)?.ok_or_else(|| PyValueError::new_err(format!("{name} must be >= 0")));
+        return clamp(number)?.ok_or_else(|| raise::<PyValueError>(format!("{name} must be >= 0")));
     }
     if size.eq(f64::INFINITY)? {
         return Ok(usize::MAX);
     }
-    Err(PyTypeError::new_err(format!("{name} must be {kind} or math.inf")))
+    Err(raise::<PyTypeError>(format!("{name} must be {kind} or math.inf")))
 }
 
 /// How many tasks to wake, as an argument: an integer, or an infinity for all; an integer below
@@ -47,8 +49,8 @@ impl Count {
         }
         match count.cast::<PyFloat>().map(|number| number.value()) {
             Ok(number) if number.is_infinite() => Ok(usize::MAX),
-            Ok(_) => Err(PyValueError::new_err("Cannot pop a non-integer number of tasks.")),
-            Err(_) => Err(PyTypeError::new_err("must be an integer or math.inf")),
+            Ok(_) => Err(raise::<PyValueError>("Cannot pop a non-integer number of tasks.")),
+            Err(_) => Err(raise::<PyTypeError>("must be an integer or math.inf")),
         }
     }
 }

@@ -18,6 +18,7 @@ use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 
 use super::errors::internal_error;
+use super::fallible::{self, raise};
 
 /// How many panics there were in this process.
 static TOTAL: AtomicUsize = AtomicUsize::new(0);
@@ -56,14 +57,16 @@ pub fn text_of(payload: &(dyn Any + Send)) -> String {
 /// What a panic that said `text` is to Python: `TrioInternalError`, and its cause.
 #[cold]
 pub fn to_error(py: Python<'_>, text: &str) -> PyErr {
-    internal_error(py, PyRuntimeError::new_err(format!("native code panicked: {text}")))
+    internal_error(py, raise::<PyRuntimeError>(format!("native code panicked: {text}")))
 }
 
 /// Does some work; a panic becomes an error. Other errors stay as they are.
 pub fn surviving<T>(py: Python<'_>, work: impl FnOnce() -> PyResult<T>) -> PyResult<T> {
     match catch_unwind(AssertUnwindSafe(work)) {
         Ok(result) => result,
-        Err(panic) => Err(to_error(py, &text_of(&*panic))),
+        Err(panic) => {
+            Err(fallible::behind_panic(py).unwrap_or_else(|| to_error(py, &text_of(&*panic))))
+        }
     }
 }
 

@@ -19,6 +19,7 @@ use pyo3::pyclass::boolean_struct::True;
 use pyo3::types::PyTuple;
 use pyo3::{intern, Borrowed, PyClass};
 
+use super::fallible::{self, raise};
 use super::panics;
 
 /// What an iterator does next.
@@ -133,20 +134,31 @@ unsafe extern "C" fn iternext<T: Resumable>(object: *mut ffi::PyObject) -> *mut 
 }
 
 /// Runs the body of a function that the interpreter calls directly: an error becomes the current
-/// exception, and so does a panic, which must not unwind into the interpreter.
+/// exception, and so does a panic, which must not unwind into the interpreter. Making an exception can
+/// panic in turn, if there is no memory for it.
 #[inline]
 pub(super) fn called_by_c(
     py: Python<'_>,
     body: impl FnOnce() -> PyResult<*mut ffi::PyObject>,
 ) -> *mut ffi::PyObject {
-    match catch_unwind(AssertUnwindSafe(body)) {
-        Ok(Ok(result)) => return result,
-        Ok(Err(error)) => error.restore(py),
-        Err(panic) => {
-            let text = panics::text_of(&*panic);
-            panics::note(text.clone());
-            PanicException::new_err(text).restore(py);
-        }
+    let body = || {
+        body().unwrap_or_else(|error| {
+            error.restore(py);
+            null_mut()
+        })
+    };
+    let text = match catch_unwind(AssertUnwindSafe(body)) {
+        Ok(result) => return result,
+        Err(panic) => panics::text_of(&*panic),
+    };
+    panics::note(text.clone());
+    let tell = || {
+        let error = fallible::behind_panic(py);
+        error.unwrap_or_else(|| raise::<PanicException>(text)).restore(py);
+    };
+    if catch_unwind(AssertUnwindSafe(tell)).is_err() {
+        // SAFETY: the token proves that the interpreter lock is held; the exception exists already.
+        unsafe { ffi::PyErr_NoMemory() };
     }
     null_mut()
 }

@@ -9,6 +9,7 @@ use pyo3::prelude::*;
 
 use super::waiting::{announce_closing, sleep, with_table, Belief};
 use crate::core::current;
+use crate::interop::fallible::raise;
 use crate::kernel::Direction;
 use crate::task::receive;
 use crate::trap::{Awaitable, Leaf, NewAwaitable, Poll, Request};
@@ -45,7 +46,7 @@ fn descriptor(target: &Bound<'_, PyAny>) -> PyResult<RawFd> {
     }
     match target.getattr_opt(intern!(target.py(), "fileno"))? {
         Some(fileno) => fileno.call0()?.extract(),
-        None => Err(PyTypeError::new_err("argument must be an int, or have a fileno() method.")),
+        None => Err(raise::<PyTypeError>("argument must be an int, or have a fileno() method.")),
     }
 }
 

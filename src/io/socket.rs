@@ -22,6 +22,7 @@ use super::waiting::with_table;
 use super::{address, calls};
 use crate::core::{current, Runner};
 use crate::interop::cell::{LoopRef, LoopValue};
+use crate::interop::fallible::raise;
 use crate::interop::gc::{gc_fields, Trace};
 use crate::interop::imports;
 use crate::interop::transfer::with_descriptor;
@@ -82,7 +83,7 @@ impl OwnedSocket {
     /// The standard library's socket.
     pub fn inner<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         self.inner.get(py).map(|socket| socket.into_bound(py)).ok_or_else(|| {
-            pyo3::exceptions::PyAttributeError::new_err("the socket has not been initialized")
+            raise::<pyo3::exceptions::PyAttributeError>("the socket has not been initialized")
         })
     }
 

@@ -14,6 +14,7 @@ use rustix::io::Errno;
 use crate::core::registrations::{Refused, Registrations};
 use crate::core::Runner;
 use crate::interop::errors::{os_error, BusyResourceError, ClosedResourceError};
+use crate::interop::fallible::raise;
 use crate::interop::transfer;
 use crate::kernel::tripwires::tripwire;
 use crate::kernel::Direction;
@@ -40,7 +41,7 @@ pub fn with_table<T>(
         .poller
         .with(py, |poller| poller.as_mut().map(|poller| work(&mut poller.table, &mut woken)));
     wake_all(py, woken)?;
-    done.ok_or_else(|| PyOSError::new_err("the run's poller is closed"))
+    done.ok_or_else(|| raise::<PyOSError>("the run's poller is closed"))
 }
 
 /// Lets the running task sleep, after it was (or was not) put into the table; it has to yield `Park`.
@@ -66,7 +67,7 @@ pub fn sleep(
 fn refusal(py: Python<'_>, fd: RawFd, refused: &Refused) -> PyErr {
     match refused {
         Refused::Busy => {
-            BusyResourceError::new_err("another task is already reading / writing this fd")
+            raise::<BusyResourceError>("another task is already reading / writing this fd")
         }
         Refused::Os(errno) => kernel_error(py, fd, *errno),
     }
@@ -77,7 +78,7 @@ fn refusal(py: Python<'_>, fd: RawFd, refused: &Refused) -> PyErr {
 pub fn kernel_error(py: Python<'_>, fd: RawFd, errno: Errno) -> PyErr {
     if fd < 0 {
         let text = format!("file descriptor cannot be a negative integer ({fd})");
-        return PyValueError::new_err(text);
+        return raise::<PyValueError>(text);
     }
     os_error(py, &io::Error::from(errno))
 }
@@ -109,7 +110,7 @@ fn stop_waiting(
 pub fn announce_closing(py: Python<'_>, runner: &Runner, fd: RawFd) -> PyResult<()> {
     let waiting = with_table(py, runner, |table, _| table.forget(fd))?;
     waiting.into_iter().try_for_each(|task| {
-        let error = ClosedResourceError::new_err("another task closed this fd");
+        let error = raise::<ClosedResourceError>("another task closed this fd");
         reschedule(task.bind(py), Resume::Error(error.into_value(py)))
     })
 }

@@ -2,11 +2,12 @@
 
 use pyo3::exceptions::{PyBaseException, PyRuntimeError};
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyString, PyTuple};
+use pyo3::types::{PyDict, PyTuple};
 
 use super::Nursery;
 use crate::cancel::{deliver, CancelScope};
 use crate::core::{Reason, Runner, ScopeChange, Source, TaskLabel};
+use crate::interop::fallible::{self, raise};
 use crate::kernel::tripwires::tripwire;
 use crate::kernel::SlabKey;
 use crate::task::{reschedule, spawn, Birth, Resume, Task};
@@ -36,7 +37,7 @@ pub fn spawn_into<'py>(
     let this = nursery.get();
     // One that a crashed run has left behind is of no use to another run.
     if this.closed.get(py) || !this.parent.get().runner.is(runner) {
-        return Err(PyRuntimeError::new_err("Nursery is closed to new arrivals"));
+        return Err(raise::<PyRuntimeError>("Nursery is closed to new arrivals"));
     }
     let birth = Birth {
         function,
@@ -103,7 +104,7 @@ impl Nursery {
         let text = match what {
             Some(what) => {
                 let text = format!("{what} raised exception {}", error.bind(py).repr()?);
-                Some(PyString::new(py, &text).into_any().unbind())
+                Some(fallible::string(py, &text)?.into_any().unbind())
             }
             None => None,
         };

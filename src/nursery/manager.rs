@@ -12,6 +12,7 @@ use crate::core::{current, Source};
 use crate::interop::async_method::{ignoring, Answer, AsyncMethod, Direct};
 use crate::interop::cell::{LoopCell, LoopRef, LoopValue};
 use crate::interop::errors;
+use crate::interop::fallible::raise;
 use crate::interop::gc::{gc_fields, Trace};
 use crate::interop::imports;
 use crate::interop::pool::{self, pooled};
@@ -78,14 +79,14 @@ impl NurseryManager {
     }
 
     fn __enter__(&self) -> PyResult<()> {
-        Err(PyRuntimeError::new_err(
+        Err(raise::<PyRuntimeError>(
             "use 'async with open_nursery(...)', not 'with open_nursery(...)'",
         ))
     }
 
     #[pyo3(signature = (*_args))]
     fn __exit__(&self, _args: &Bound<'_, PyAny>) -> PyResult<()> {
-        Err(PyAssertionError::new_err("Never called, but should be defined"))
+        Err(raise::<PyAssertionError>("Never called, but should be defined"))
     }
 
     #[getter]
@@ -161,15 +162,15 @@ impl Leaf for Enter {
         let scope = CancelScope::make(py, f64::INFINITY, f64::INFINITY, false)?;
         CancelScope::enter(&scope, &task)?;
         let Some(node) = scope.get().node(py) else {
-            return Err(PyRuntimeError::new_err("the nursery's scope was closed while it opened"));
+            return Err(raise::<PyRuntimeError>("the nursery's scope was closed while it opened"));
         };
         let manager = self.manager.get();
         tripwire!(NurseryOpened);
-        let nursery = pool::make(
+        let made = pool::make(
             py,
             Nursery {
                 parent: task.clone().unbind(),
-                cancel_scope: scope.unbind(),
+                cancel_scope: scope.clone().unbind(),
                 node,
                 strict: manager.strict_exception_groups,
                 children: LoopCell::new(Slab::default()),
@@ -180,8 +181,12 @@ impl Leaf for Enter {
                 closed: LoopValue::new(false),
                 leaving: LoopValue::new(false),
             },
-        )?
-        .unbind();
+        );
+        let nursery = match made {
+            Ok(nursery) => nursery.unbind(),
+            // There will be no end of the block that could leave it.
+            Err(error) => return Err(exit::leave(&scope, None).err().unwrap_or(error)),
+        };
         let listed = nursery.clone_ref(py).into_any();
         task.get().child_nurseries.with(py, |open| open.push(listed));
         manager.nursery.put(py, Some(nursery.clone_ref(py)));
@@ -231,7 +236,7 @@ impl Exit {
     fn nursery<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, Nursery>> {
         match self.manager.get().nursery.get(py) {
             Some(nursery) => Ok(nursery.into_bound(py)),
-            None => Err(PyRuntimeError::new_err("the nursery has not been opened")),
+            None => Err(raise::<PyRuntimeError>("the nursery has not been opened")),
         }
     }
 
@@ -268,9 +273,11 @@ impl Exit {
         let this = nursery.get();
         let innermost = this.parent.get().child_nurseries.with(py, ThinVec::pop);
         if !innermost.is_some_and(|innermost| innermost.is(nursery)) {
-            return Err(PyAssertionError::new_err("Nursery misnesting detected!"));
+            return Err(raise::<PyAssertionError>("Nursery misnesting detected!"));
         }
-        let combined = combine(py, this.pending_excs.take(py), this.strict)?;
+        // Without memory for a group that error leaves instead; the scope is closed all the same.
+        let combined = combine(py, this.pending_excs.take(py), this.strict)
+            .unwrap_or_else(|error| Some(error.into_value(py).into_bound(py)));
         tripwire!(NurseryEnded);
         let rest = exit::leave(this.cancel_scope.bind(py), combined)?;
         let incoming = self.incoming.take();

@@ -25,6 +25,7 @@ use crate::core::current;
 use crate::interop::async_method::AsyncMethod;
 use crate::interop::cell::{LoopCell, LoopValue};
 use crate::interop::errors::no_public_constructor;
+use crate::interop::fallible;
 use crate::interop::gc::{gc_fields, Trace};
 use crate::interop::imports;
 use crate::interop::metaclass::adopt;
@@ -171,7 +172,7 @@ impl Nursery {
     ) -> PyResult<()> {
         let py = slf.py();
         let runner = current::runner_attribute(py)?;
-        let kwargs = PyDict::new(py);
+        let kwargs = fallible::dict(py)?;
         kwargs.set_item(pyo3::intern!(py, "task_status"), task_status)?;
         let options = SpawnOptions {
             name,

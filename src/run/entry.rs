@@ -20,6 +20,7 @@ use crate::core::poller::Poller;
 use crate::core::{current, Options, Runner};
 use crate::interop::cell::{LoopCell, LoopRef, LoopValue};
 use crate::interop::errors::{internal_error, os_error};
+use crate::interop::fallible::{self, raise};
 use crate::interop::panics::surviving;
 use crate::interop::run_context;
 use crate::kernel::tripwires::tripwire;
@@ -42,7 +43,7 @@ pub fn begin_run<'py>(
 ) -> PyResult<Bound<'py, Runner>> {
     let py = local.py();
     if current::runner_or_none(py).is_some() {
-        return Err(PyRuntimeError::new_err("Attempted to call run() from inside a run()"));
+        return Err(raise::<PyRuntimeError>("Attempted to call run() from inside a run()"));
     }
     let options = Options { strict_exception_groups: strict, namespace, is_guest, system_context };
     surviving(py, || {
@@ -71,7 +72,7 @@ fn set_up(
         deadlines: LoopCell::new(DeadlineHeap::default()),
         idle: LoopCell::new(IdleSet::default()),
         poller: LoopCell::new(Some(poller)),
-        entry: Arc::new(EntryQueue::new(py, wakeup)),
+        entry: Arc::new(EntryQueue::new(py, wakeup)?),
         instruments,
         clock: Clock::new(clock),
         options,
@@ -108,7 +109,7 @@ pub fn launch<'py>(
     let owner = CancelScope::make(py, f64::INFINITY, f64::INFINITY, false)?.unbind();
     let root = run.scopes.with(py, |tree| tree.add_scope(None, false, owner));
     tripwire!(RunLaunched);
-    let name = pyo3::types::PyString::new(py, "<init>").into_any();
+    let name = fallible::string(py, "<init>")?.into_any();
     let birth = Birth {
         function: init,
         args,

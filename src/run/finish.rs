@@ -9,6 +9,7 @@ use crate::core::instruments::Hook;
 use crate::core::{Reason, Runner, ScopeChange, Source};
 use crate::interop::cell::discard;
 use crate::interop::errors::{set_context, TrioInternalError};
+use crate::interop::fallible::{self, raise};
 use crate::kernel::tripwires::tripwire;
 use crate::nursery::Nursery;
 use crate::sync::task_exited;
@@ -61,7 +62,7 @@ pub fn finish<'py>(
 fn finish_root<'py>(run: &Runner, py: Python<'py>, outcome: Ending<'py>) -> PyResult<()> {
     outcome?;
     if run.living.get(py) > 0 {
-        return Err(TrioInternalError::new_err("tasks are left although the root task has ended"));
+        return Err(raise::<TrioInternalError>("tasks are left although the root task has ended"));
     }
     Ok(())
 }
@@ -92,7 +93,7 @@ fn check_nesting<'py>(
         format!("Nursery stack corrupted: Nursery surrounding {}", task.repr()?)
     };
     let text = format!("{what} was closed before the task exited\n{MISNESTING_ADVICE}");
-    let error = PyRuntimeError::new_err(text);
+    let error = raise::<PyRuntimeError>(text);
     let context: Option<Bound<'_, PyBaseException>> =
         outcome.err().map(|error| error.into_value(py).into_bound(py));
     set_context(py, &error, context.as_ref());
@@ -105,7 +106,7 @@ fn abandon(task: &Bound<'_, Task>, nursery: &Bound<'_, Nursery>) -> PyResult<()>
     nursery.get().abandon(py);
     let text =
         "Parent Task exited prematurely, abandoning this nursery without exiting it properly.";
-    let text = pyo3::types::PyString::new(py, text).into_any().unbind();
+    let text = fallible::string(py, text)?.into_any().unbind();
     let reason = Reason::detailed(Source::Nursery, Some(text), Some(Task::label(task)));
     CancelScope::cancel_because(&nursery.get().scope(py), reason)
 }

@@ -9,6 +9,7 @@ use crate::core::instruments::Hook;
 use crate::core::Runner;
 use crate::interop::context::EnteredContext;
 use crate::interop::coroutine::{throw, Resumed};
+use crate::interop::fallible::raise;
 use crate::kernel::tripwires::tripwire;
 use crate::task::{deliver_pending, go_on, reschedule, Resume, Task};
 use crate::trap::{Request, Trap};
@@ -115,7 +116,7 @@ fn obey(task: &Bound<'_, Task>, trap: &Bound<'_, Trap>) -> PyResult<()> {
 fn refuse(task: &Bound<'_, Task>, message: Bound<'_, PyAny>) -> PyResult<()> {
     let py = task.py();
     let shown = message.repr()?;
-    let error = PyTypeError::new_err(format!(
+    let error = raise::<PyTypeError>(format!(
         "trio.run received unrecognized yield message {shown}. Are you trying to use a library \
          written for some other framework like asyncio? That won't work without some kind of \
          compatibility shim."

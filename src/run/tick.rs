@@ -23,6 +23,7 @@ use crate::core::instruments::Hook;
 use crate::core::poller::PollSet;
 use crate::core::{Due, Runner};
 use crate::interop::errors::{os_error, TrioInternalError};
+use crate::interop::fallible::raise;
 use crate::interop::panics::Witness;
 use crate::interop::prefetch::prefetch;
 use crate::kernel::tripwires::tripwire;
@@ -300,7 +301,7 @@ impl Coins {
 fn generator<'py>(namespace: &Bound<'py, PyDict>) -> PyResult<Bound<'py, PyAny>> {
     match namespace.get_item(intern!(namespace.py(), "_r"))? {
         Some(random) => Ok(random),
-        None => Err(TrioInternalError::new_err("trio._core._run._r is gone")),
+        None => Err(raise::<TrioInternalError>("trio._core._run._r is gone")),
     }
 }
 

@@ -14,6 +14,7 @@ use pyo3::types::PyDict;
 use super::parking_lot::ParkingLot;
 use crate::interop::cell::LoopCell;
 use crate::interop::errors::BrokenResourceError;
+use crate::interop::fallible::{self, raise};
 use crate::kernel::{Slab, SlabKey};
 use crate::task::Task;
 
@@ -86,7 +87,7 @@ pub fn add_parking_lot_breaker(
 ) -> PyResult<()> {
     if task.get().node.get(task.py()).is_none() {
         let text = "Attempted to add already exited task as lot breaker.";
-        return Err(BrokenResourceError::new_err(text));
+        return Err(raise::<BrokenResourceError>(text));
     }
     add_breaker(task, lot);
     Ok(())
@@ -109,7 +110,7 @@ pub fn remove_parking_lot_breaker(task: &Bound<'_, PyAny>, lot: &Bound<'_, PyAny
 /// The error for a registration that is not there.
 pub fn not_registered(py: Python<'_>) -> PyErr {
     let text = "Attempted to remove task as breaker for a lot it is not registered for";
-    let error = PyRuntimeError::new_err(text);
+    let error = raise::<PyRuntimeError>(text);
     error.set_cause(py, None);
     error
 }
@@ -120,7 +121,7 @@ pub fn parking_lot_breakers(py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {
     let keepers: Vec<Py<Task>> = KEEPERS.with(py, |tasks| {
         tasks.iter().flat_map(Slab::iter).map(|task| task.clone_ref(py)).collect()
     });
-    let all = PyDict::new(py);
+    let all = fallible::dict(py)?;
     for task in keepers {
         let lots: Vec<Py<PyAny>> =
             task.get().breaks.with(py, |lots| lots.iter().map(|lot| lot.clone_ref(py)).collect());

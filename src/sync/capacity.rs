@@ -6,13 +6,14 @@
 
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyList, PySet};
+use pyo3::types::{PyDict, PySet};
 use pyo3::{PyTraverseError, PyVisit};
 
 use super::holding::{leave, Holdable};
 use crate::core::current;
 use crate::interop::cell::{LoopCell, LoopRef, LoopValue};
 use crate::interop::errors::{bare, WouldBlock};
+use crate::interop::fallible::{self, raise};
 use crate::interop::gc::{gc_fields, Trace};
 use crate::interop::imports;
 use crate::interop::numbers::size_or_infinity;
@@ -179,7 +180,7 @@ impl CapacityLimiter {
     fn release_on_behalf_of(slf: &Bound<'_, Self>, borrower: &Bound<'_, PyAny>) -> PyResult<()> {
         check_caller(slf)?;
         if !slf.get().borrowers.bind(slf.py()).discard(borrower)? {
-            return Err(PyRuntimeError::new_err(
+            return Err(raise::<PyRuntimeError>(
                 "this borrower isn't holding any of this CapacityLimiter's tokens",
             ));
         }
@@ -189,7 +190,7 @@ impl CapacityLimiter {
     /// The limiter's state: an object with the attributes ``borrowed_tokens``, ``total_tokens``,
     /// ``borrowers`` (a list, in no particular order) and ``tasks_waiting``.
     fn statistics<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        let borrowers = PyList::new(py, self.borrowers.bind(py).iter().collect::<Vec<_>>())?;
+        let borrowers = fallible::list_of(py, self.borrowers.bind(py).iter())?;
         let waiting = self.applicants.with(py, |queue| queue.len());
         let fields = (borrowers.len(), self.total.get(py), borrowers, waiting);
         imports::capacity_limiter_statistics(py)?.call1(fields)
@@ -216,7 +217,7 @@ impl CapacityLimiter {
             let both = |one: &Applicant| (one.task.clone_ref(py), one.borrower.clone_ref(py));
             queue.iter().map(both).collect()
         });
-        let by_task = PyDict::new(py);
+        let by_task = fallible::dict(py)?;
         for (task, borrower) in waiting {
             by_task.set_item(task, borrower)?;
         }
@@ -249,7 +250,7 @@ impl CapacityLimiter {
         let py = borrower.py();
         let borrowers = self.borrowers.bind(py);
         if borrowers.contains(borrower)? {
-            return Err(PyRuntimeError::new_err(
+            return Err(raise::<PyRuntimeError>(
                 "this borrower is already holding one of this CapacityLimiter's tokens",
             ));
         }

@@ -13,6 +13,7 @@ use super::holding::{leave, Holdable};
 use super::lock::{Lock, LockImpl};
 use crate::core::current;
 use crate::interop::cell::LoopCell;
+use crate::interop::fallible::raise;
 use crate::interop::gc::{gc_fields, Trace};
 use crate::interop::imports;
 use crate::interop::numbers::Count;
@@ -67,7 +68,7 @@ impl Condition {
             None => Bound::new(py, Lock::new(py)?)?,
             Some(given) => match given.cast::<Lock>() {
                 Ok(lock) => lock.clone(),
-                Err(_) => return Err(PyTypeError::new_err("lock must be a trio.Lock")),
+                Err(_) => return Err(raise::<PyTypeError>("lock must be a trio.Lock")),
             },
         };
         let lock = lock.into_super().unbind();
@@ -117,7 +118,7 @@ impl Condition {
     fn notify(slf: &Bound<'_, Self>, n: Count) -> PyResult<()> {
         let lock = slf.get().lock.get();
         if !lock.is_owned_by(&current::task(slf.py())?) {
-            return Err(PyRuntimeError::new_err("must hold the lock to notify"));
+            return Err(raise::<PyRuntimeError>("must hold the lock to notify"));
         }
         for _ in 0..n.get()? {
             if !transfer(slf, lock.lot(slf.py())) {
@@ -192,7 +193,7 @@ impl Leaf for Wait {
                 let condition = self.condition.bind(py);
                 let lock = condition.get().lock.bind(py);
                 if !lock.get().is_owned_by(&task) {
-                    return Err(PyRuntimeError::new_err("must hold the lock to wait"));
+                    return Err(raise::<PyRuntimeError>("must hold the lock to wait"));
                 }
                 LockImpl::hand_over(lock, &task)?;
                 join(condition, &task, task.clone().unbind());

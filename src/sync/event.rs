@@ -7,6 +7,7 @@ use pyo3::{PyTraverseError, PyVisit};
 use crate::core::current;
 use crate::interop::async_method::{ignoring, AsyncMethod, Direct};
 use crate::interop::cell::{LoopCell, LoopValue};
+use crate::interop::fallible::raise;
 use crate::interop::gc::{gc_fields, Trace};
 use crate::interop::imports;
 use crate::interop::pool::{self, pooled};
@@ -74,7 +75,7 @@ impl Event {
     }
 
     fn __bool__(&self) -> PyResult<bool> {
-        Err(PyNotImplementedError::new_err(
+        Err(raise::<PyNotImplementedError>(
             "Trio events cannot be treated as bools; consider using `event.is_set()` instead.",
         ))
     }

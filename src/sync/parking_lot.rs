@@ -5,12 +5,13 @@
 
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyList};
+use pyo3::types::PyList;
 use pyo3::{PyTraverseError, PyVisit};
 
 use crate::core::current;
 use crate::interop::cell::{LoopCell, LoopRef};
 use crate::interop::errors::BrokenResourceError;
+use crate::interop::fallible::{self, raise};
 use crate::interop::gc::{gc_fields, Trace};
 use crate::interop::imports;
 use crate::interop::numbers::Count;
@@ -73,7 +74,7 @@ impl ParkingLot {
     #[pyo3(signature = (*, count = Count::of(1)), text_signature = "($self, *, count=1)")]
     fn unpark<'py>(slf: &Bound<'py, Self>, count: Count) -> PyResult<Bound<'py, PyList>> {
         check_caller(slf)?;
-        let woken = PyList::empty(slf.py());
+        let woken = fallible::list(slf.py())?;
         for _ in 0..count.get()? {
             match wake(slf)? {
                 Some(task) => woken.append(task)?,
@@ -96,7 +97,7 @@ impl ParkingLot {
     #[pyo3(signature = (new_lot, *, count = Count::of(1)), text_signature = "($self, new_lot, *, count=1)")]
     fn repark(slf: &Bound<'_, Self>, new_lot: &Bound<'_, PyAny>, count: Count) -> PyResult<()> {
         let Ok(new_lot) = new_lot.cast::<Self>() else {
-            return Err(PyTypeError::new_err("new_lot must be a ParkingLot"));
+            return Err(raise::<PyTypeError>("new_lot must be a ParkingLot"));
         };
         for _ in 0..count.get()?.min(slf.get().len(slf.py())) {
             transfer(slf, new_lot);
@@ -125,14 +126,14 @@ impl ParkingLot {
     }
 
     #[getter]
-    fn broken_by(slf: &Bound<'_, Self>) -> Py<PyList> {
+    fn broken_by(slf: &Bound<'_, Self>) -> PyResult<Py<PyList>> {
         let py = slf.py();
-        let kept = slf.get().broken_by.get(py);
-        kept.unwrap_or_else(|| {
-            let list = PyList::empty(py).unbind();
-            slf.get().broken_by.put(py, Some(list.clone_ref(py)));
-            list
-        })
+        if let Some(list) = slf.get().broken_by.get(py) {
+            return Ok(list);
+        }
+        let list = fallible::list(py)?.unbind();
+        slf.get().broken_by.put(py, Some(list.clone_ref(py)));
+        Ok(list)
     }
 
     #[setter]
@@ -155,12 +156,12 @@ impl ParkingLot {
 
     fn __repr__(slf: &Bound<'_, Self>) -> PyResult<String> {
         let py = slf.py();
-        let by_task = PyDict::new(py);
+        let by_task = fallible::dict(py)?;
         for task in slf.get().tasks(py) {
             by_task.set_item(task, py.None())?;
         }
         let parked = imports::ordered_dict(py)?.call1((by_task,))?.repr()?;
-        let broken_by = Self::broken_by(slf).bind(py).repr()?;
+        let broken_by = Self::broken_by(slf)?.bind(py).repr()?;
         Ok(format!("ParkingLot(_parked={parked}, broken_by={broken_by})"))
     }
 
@@ -196,7 +197,7 @@ impl ParkingLot {
             Some(culprits) if !culprits.bind(py).is_empty() => {
                 let culprits = culprits.bind(py).repr()?;
                 let text = format!("Attempted to park in parking lot broken by {culprits}");
-                Err(BrokenResourceError::new_err(text))
+                Err(raise::<BrokenResourceError>(text))
             }
             _ => Ok(()),
         }
@@ -206,7 +207,7 @@ impl ParkingLot {
     pub fn break_because_of(lot: &Bound<'_, Self>, task: &Bound<'_, PyAny>) -> PyResult<()> {
         let py = lot.py();
         check_caller(lot)?;
-        Self::broken_by(lot).bind(py).append(task)?;
+        Self::broken_by(lot)?.bind(py).append(task)?;
         let sleepers = lot.get().sleepers.with(py, WaitQueue::drain);
         if sleepers.is_empty() {
             return Ok(());
@@ -214,7 +215,7 @@ impl ParkingLot {
         let text = format!("Parking lot broken by {}", task.str()?);
         let mut result = Ok(());
         for sleeper in sleepers {
-            let error = BrokenResourceError::new_err(text.clone()).into_value(py);
+            let error = raise::<BrokenResourceError>(text.clone()).into_value(py);
             result = result.and(reschedule(sleeper.bind(py), Resume::Error(error)));
         }
         result

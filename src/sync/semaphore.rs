@@ -10,6 +10,7 @@ use pyo3::{PyTraverseError, PyVisit};
 use super::holding::{leave, Holdable};
 use crate::interop::cell::{LoopCell, LoopValue};
 use crate::interop::errors::{bare, WouldBlock};
+use crate::interop::fallible::raise;
 use crate::interop::gc::{gc_fields, Trace};
 use crate::interop::imports;
 use crate::kernel::WaitQueue;
@@ -65,18 +66,18 @@ impl Semaphore {
         max_value: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<Self> {
         let Ok(initial) = initial_value.cast::<PyInt>() else {
-            return Err(PyTypeError::new_err("initial_value must be an int"));
+            return Err(raise::<PyTypeError>("initial_value must be an int"));
         };
         if initial.lt(0)? {
-            return Err(PyValueError::new_err("initial value must be >= 0"));
+            return Err(raise::<PyValueError>("initial value must be >= 0"));
         }
         let mut limit = None;
         if let Some(max_value) = max_value {
             let Ok(max_value) = max_value.cast::<PyInt>() else {
-                return Err(PyTypeError::new_err("max_value must be None or an int"));
+                return Err(raise::<PyTypeError>("max_value must be None or an int"));
             };
             if max_value.lt(initial)? {
-                return Err(PyValueError::new_err("max_values must be >= initial_value"));
+                return Err(raise::<PyValueError>("max_values must be >= initial_value"));
             }
             limit = Some(max_value.extract()?);
         }
@@ -130,7 +131,7 @@ impl Semaphore {
         }
         let value = this.value.get(py);
         if this.max_value == Some(value) {
-            return Err(PyValueError::new_err("semaphore released too many times"));
+            return Err(raise::<PyValueError>("semaphore released too many times"));
         }
         this.value.set(py, value.saturating_add(1));
         Ok(())

@@ -5,11 +5,12 @@
 //! woken for a batch finds it untouched, with everything that has been added meanwhile.
 
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyList};
+use pyo3::types::PyList;
 use pyo3::{intern, PyTraverseError, PyVisit};
 
 use crate::interop::cell::{LoopCell, LoopValue};
 use crate::interop::errors::{bare, WouldBlock};
+use crate::interop::fallible;
 use crate::interop::gc::{gc_fields, Trace};
 use crate::interop::imports;
 use crate::kernel::WaitQueue;
@@ -46,7 +47,7 @@ impl Place for UnboundedQueue {
 impl UnboundedQueue {
     #[new]
     fn new(py: Python<'_>) -> PyResult<Self> {
-        let options = PyDict::new(py);
+        let options = fallible::dict(py)?;
         options.set_item(intern!(py, "issue"), 497)?;
         options.set_item(intern!(py, "instead"), "trio.open_memory_channel(math.inf)")?;
         options.set_item(intern!(py, "stacklevel"), 1)?;
@@ -130,8 +131,14 @@ impl UnboundedQueue {
 
 impl UnboundedQueue {
     fn take_batch<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
-        self.available.set(py, false);
-        PyList::new(py, self.items.take(py))
+        let items = self.items.take(py);
+        let batch = fallible::list_of(py, &items);
+        if batch.is_ok() {
+            self.available.set(py, false);
+        } else {
+            drop(self.items.replace(py, items));
+        }
+        batch
     }
 }
 

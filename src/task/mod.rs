@@ -22,13 +22,14 @@ mod spawn;
 
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyString, PyTuple};
-use pyo3::{PyTraverseError, PyVisit};
+use pyo3::{intern, PyTraverseError, PyVisit};
 use thin_vec::ThinVec;
 
 use crate::core::{Runner, TaskLabel, TaskName};
 use crate::interop::cell::{LoopCell, LoopRef, LoopValue};
 use crate::interop::context;
 use crate::interop::errors::no_public_constructor;
+use crate::interop::fallible;
 use crate::interop::gc::Trace;
 use crate::interop::pool::{self, pooled};
 use crate::kernel::NodeId;
@@ -178,7 +179,7 @@ impl Task {
         let taken = self.name.with(py, |name| name.as_ref().map(|name| name.clone_ref(py)));
         match taken {
             Some(name) => name.to_text(py),
-            None => Ok(PyString::new(py, "?")),
+            None => fallible::string(py, "?"),
         }
     }
 
@@ -202,12 +203,12 @@ impl Task {
     /// The nurseries that this task has open, outermost first.
     #[getter]
     fn child_nurseries<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
-        PyList::new(py, self.open_nurseries(py))
+        fallible::list_of(py, self.open_nurseries(py))
     }
 
     #[getter]
     fn _child_nurseries<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
-        PyList::new(py, self.open_nurseries(py))
+        fallible::list_of(py, self.open_nurseries(py))
     }
 
     #[getter]
@@ -283,7 +284,7 @@ impl Task {
     pub fn label(task: &Bound<'_, Self>) -> TaskLabel {
         let py = task.py();
         let name = task.get().name.with(py, |name| name.as_ref().map(|name| name.clone_ref(py)));
-        let name = name.unwrap_or_else(|| TaskName::given(PyString::new(py, "?")));
+        let name = name.unwrap_or_else(|| TaskName::given(intern!(py, "?").clone()));
         TaskLabel { name, address: task.as_ptr() as usize }
     }
 

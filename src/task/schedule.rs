@@ -12,6 +12,7 @@ use crate::core::instruments::Hook;
 use crate::core::Reason;
 use crate::interop::cell::discard;
 use crate::interop::errors::raised_here;
+use crate::interop::fallible::raise;
 use crate::interop::gc::Trace;
 use crate::interop::imports;
 use crate::kernel::tripwires::tripwire;
@@ -116,7 +117,7 @@ pub fn reschedule(task: &Bound<'_, Task>, resume: Resume) -> PyResult<()> {
     let this = task.get();
     if this.scheduled.get(py) {
         drop(resume);
-        return Err(PyAssertionError::new_err("the task has been rescheduled already"));
+        return Err(raise::<PyAssertionError>("the task has been rescheduled already"));
     }
     this.scheduled.set(py, true);
     this.armed.set(py, false);

@@ -10,6 +10,7 @@ use pyo3::prelude::*;
 
 use crate::core::{current, Due, Reason, Source};
 use crate::interop::errors::{raised_here, Cancelled};
+use crate::interop::fallible::raise;
 use crate::kernel::tripwires::tripwire;
 use crate::kernel::DeadlineKey;
 use crate::task::{park, pending_cancellation, receive, AbortOutcome, Interruption, Plan, Task};
@@ -44,7 +45,7 @@ impl Leaf for Sleep {
         let deadline = match self.until {
             Until::Seconds(0.0) | Until::Past => return poll_checkpoint(py, turn),
             Until::Seconds(seconds) if seconds < 0.0 => {
-                return Err(PyValueError::new_err("`seconds` must be non-negative"));
+                return Err(raise::<PyValueError>("`seconds` must be non-negative"));
             }
             Until::Seconds(seconds) => now()? + seconds,
             Until::Deadline(deadline) => {
@@ -56,7 +57,7 @@ impl Leaf for Sleep {
             }
         };
         if deadline.is_nan() {
-            return Err(PyValueError::new_err("deadline must not be NaN"));
+            return Err(raise::<PyValueError>("deadline must not be NaN"));
         }
         go_to_sleep(&task, deadline)
     }
@@ -65,7 +66,7 @@ impl Leaf for Sleep {
 /// The end of a sleep, by its deadline or by an interruption.
 fn wake_up(task: &Bound<'_, Task>) -> PyResult<Poll> {
     if receive(task)?.is_some() {
-        return Err(PyRuntimeError::new_err("Should never have been rescheduled!"));
+        return Err(raise::<PyRuntimeError>("Should never have been rescheduled!"));
     }
     pending_cancellation(task).map_or(Ok(Poll::Ready), |error| Err(overslept(task.py(), error)))
 }

@@ -5,6 +5,7 @@ use pyo3::prelude::*;
 
 use crate::cancel::CancelScope;
 use crate::core::current;
+use crate::interop::fallible::raise;
 
 /// The current time of the run, in seconds.
 ///
@@ -60,7 +61,7 @@ pub fn current_effective_deadline(py: Python<'_>) -> PyResult<f64> {
 #[pyo3(signature = (deadline, *, shield = false))]
 pub fn move_on_at(py: Python<'_>, deadline: f64, shield: bool) -> PyResult<Bound<'_, CancelScope>> {
     if deadline.is_nan() {
-        return Err(PyValueError::new_err("deadline must not be NaN"));
+        return Err(raise::<PyValueError>("deadline must not be NaN"));
     }
     CancelScope::make(py, deadline, f64::INFINITY, shield)
 }
@@ -81,10 +82,10 @@ pub fn move_on_after(
     shield: bool,
 ) -> PyResult<Bound<'_, CancelScope>> {
     if seconds < 0.0 {
-        return Err(PyValueError::new_err("`seconds` must be non-negative"));
+        return Err(raise::<PyValueError>("`seconds` must be non-negative"));
     }
     if seconds.is_nan() {
-        return Err(PyValueError::new_err("`seconds` must not be NaN"));
+        return Err(raise::<PyValueError>("`seconds` must not be NaN"));
     }
     CancelScope::make(py, f64::INFINITY, seconds, shield)
 }

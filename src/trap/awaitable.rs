@@ -19,6 +19,7 @@ use super::{Request, Trap};
 use crate::interop::cell::{LoopCell, LoopValue};
 use crate::interop::coroutine::return_value;
 use crate::interop::errors::with_exception_aside;
+use crate::interop::fallible::raise;
 use crate::interop::pool::{self, pooled};
 use crate::interop::slots::{self, Next, Resumable};
 
@@ -140,8 +141,8 @@ impl Awaitable {
         match (phase, error) {
             (IDLE, error) => error.map_or(Ok(Poll::Ready), Err),
             (STANDING_STILL, error) => error.map_or(Ok(Poll::Trap(Request::Park)), Err),
-            (RUNNING, _) => Err(PyRuntimeError::new_err("coroutine is being awaited already")),
-            _ => Err(PyRuntimeError::new_err("cannot reuse already awaited coroutine")),
+            (RUNNING, _) => Err(raise::<PyRuntimeError>("coroutine is being awaited already")),
+            _ => Err(raise::<PyRuntimeError>("cannot reuse already awaited coroutine")),
         }
     }
 
@@ -259,7 +260,7 @@ impl Awaitable {
             _ => {}
         }
         match self.advance(py, Some(PyGeneratorExit::new_err(()))) {
-            Ok(Poll::Trap(_)) => Err(PyRuntimeError::new_err("coroutine ignored GeneratorExit")),
+            Ok(Poll::Trap(_)) => Err(raise::<PyRuntimeError>("coroutine ignored GeneratorExit")),
             Ok(_) => Ok(()),
             Err(error)
                 if error.is_instance_of::<PyGeneratorExit>(py)

@@ -76,6 +76,14 @@ impl Trap {
 }
 
 impl Trap {
+    /// Makes the messages that are shared: when one is needed, the task may stand in a queue already, and
+    /// it would be too late to fail.
+    pub fn prepare(py: Python<'_>) -> PyResult<()> {
+        Self::shared(py, Request::Checkpoint)?;
+        Self::shared(py, Request::Park)?;
+        Ok(())
+    }
+
     /// The message for a request that needs no data; always the same object.
     #[inline]
     fn shared(py: Python<'_>, request: Request) -> PyResult<Py<Self>> {

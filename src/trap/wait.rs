@@ -5,6 +5,7 @@ use pyo3::prelude::*;
 use super::{Awaitable, Leaf, NewAwaitable, Poll, Request};
 use crate::core::current;
 use crate::interop::errors::TrioInternalError;
+use crate::interop::fallible::raise;
 use crate::interop::imports;
 use crate::task::{park, receive, AbortOutcome, Interruption, Plan, Task};
 
@@ -37,7 +38,7 @@ fn call_python(task: &Bound<'_, Task>, plan: &Plan, why: &Interruption) -> PyRes
     } else if answer.is(&members.get_item(1)?) {
         Ok(AbortOutcome::Failed)
     } else {
-        Err(TrioInternalError::new_err("abort function must return Abort enum"))
+        Err(raise::<TrioInternalError>("abort function must return Abort enum"))
     }
 }
 

@@ -69,6 +69,7 @@ def test_pip_refuses_an_old_python_by_the_metadata(tmp_path: Path) -> None:
 CONFIGURATIONS = {
     "implementation=PyPy\nversion=3.11\nshared=true": "needs CPython",
     "implementation=CPython\nversion=3.14\nshared=true\nbuild_flags=Py_GIL_DISABLED": "free-threaded",
+    "implementation=CPython\nversion=3.11\nshared=true\nexecutable={folder}/traces-references": "trace references",
 }
 
 
@@ -78,10 +79,13 @@ CONFIGURATIONS = {
 @pytest.mark.parametrize("configuration", CONFIGURATIONS)
 def test_a_build_for_another_interpreter_ends_with_the_reason(tmp_path: Path, configuration: str) -> None:
     file = tmp_path / "config.txt"
-    file.write_text(configuration + "\n", encoding="utf-8")
+    file.write_text(configuration.format(folder=tmp_path) + "\n", encoding="utf-8")
+    stand_in = tmp_path / "traces-references"
+    stand_in.write_text("#!/bin/sh\necho True\n", encoding="utf-8")
+    stand_in.chmod(0o755)
     env = {**os.environ, "PYO3_CONFIG_FILE": str(file)}
     command = ["cargo", "check", "--locked", "--target-dir", str(PROJECT / "target" / "refusals")]
     result = subprocess.run(command, cwd=PROJECT, env=env, capture_output=True, text=True, check=False)
     assert result.returncode != 0
-    assert f"error: this Trio {'does not support' if 'GIL' in configuration else 'needs CPython'}" in result.stderr
+    assert f"error: this Trio {'needs CPython' if 'PyPy' in configuration else 'does not support'}" in result.stderr
     assert CONFIGURATIONS[configuration] in result.stderr

@@ -72,4 +72,24 @@ STUDIES = (
         "proptest makes up sequences of operations on the data structures of the loop; each is compared, after every operation, "
         "with a model that does the same in the most obvious way.",
     ),
+    Entry(
+        "shortage",
+        "memory that cannot be had",
+        "The allocators of CPython fail by plan. A small program for each kind of thing is run once per allocation that it makes, "
+        "in a process in which nothing has run before, and in one in which everything has. It may end with MemoryError, or with "
+        "an error that was caused by one; never with a crash or a hang, and afterwards the interpreter is as good as new.",
+    ),
+    Entry(
+        "references",
+        "builds that check themselves",
+        "The package's own tests on a build with debug assertions under `-X dev`, and on a debug build of CPython, which checks "
+        "reference counts, destructors and freed memory. There the sum of all references is looked at, too: repeating a "
+        "program must not change it.",
+    ),
+    Entry(
+        "memcheck",
+        "memory under valgrind",
+        "The package's own tests under valgrind's memcheck, which knows of every byte whether it may be used and was ever written; "
+        "on a build with debug assertions, and with every Python object in a block of its own.",
+    ),
 )

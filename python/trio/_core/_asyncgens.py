@@ -17,7 +17,7 @@ from __future__ import annotations
 import sys
 from weakref import WeakSet
 
-from .._native import CancelScope, RunFinishedError, spawn_in_nursery
+from .._native import CancelScope, Event, RunFinishedError, spawn_in_nursery
 from ._run_context import GLOBAL_RUN_CONTEXT
 
 TYPE_CHECKING = False
@@ -42,11 +42,10 @@ class AsyncGenerators:
         self._foreign: set[int] = set()
         # Ours that were collected when no system task could be spawned any more.
         self._late: set[Agen] = set()
-        self._previous: Any = None
+        self._previous: Any = sys.get_asyncgen_hooks()
 
     def install(self) -> None:
         """Put our hooks in place of this thread's."""
-        self._previous = sys.get_asyncgen_hooks()
         sys.set_asyncgen_hooks(firstiter=self._first_iterated, finalizer=self._collected)  # type: ignore[arg-type]
 
     def uninstall(self) -> None:
@@ -128,11 +127,10 @@ class AsyncGenerators:
 
 
 async def _let_queued_calls_run(runner: Runner) -> None:
-    from .._native import current_task, reschedule
-    from ._traps import Abort, wait_task_rescheduled
-
-    runner.trio_token.run_sync_soon(reschedule, current_task())
-    await wait_task_rescheduled(lambda _: Abort.FAILED)
+    done = Event()
+    runner.trio_token.run_sync_soon(done.set)
+    with CancelScope(shield=True):
+        await done.wait()
 
 
 async def _close(agen: Agen, name: str) -> None:

@@ -98,11 +98,15 @@ class _LiveRun:
             if self._struck_early:
                 raise KeyboardInterrupt from None
             raise
-        if self._struck_early:
-            _native.deliver_interrupt(self.runner)
-        _native.current_trio_token()
-        self.runner.asyncgens = AsyncGenerators(self.runner)
-        self.runner.asyncgens.install()
+        try:
+            if self._struck_early:
+                _native.deliver_interrupt(self.runner)
+            _native.current_trio_token()
+            self.runner.asyncgens = AsyncGenerators(self.runner)
+            self.runner.asyncgens.install()
+        except BaseException:
+            self.close()
+            raise
 
     @enable_ki_protection
     def _deliver_interrupt(self) -> None:
@@ -121,15 +125,20 @@ class _LiveRun:
     @enable_ki_protection
     def close(self) -> None:
         """Take everything down, in the reverse order, and leave the thread without a run."""
+        asyncgens, self.runner.asyncgens = self.runner.asyncgens, None
         try:
-            if self._wakeup is not None:
-                self._wakeup.close()
-            end_run(self.runner)
+            try:
+                if self._wakeup is not None:
+                    self._wakeup.close()
+            finally:
+                end_run(self.runner)
         finally:
-            self.runner.asyncgens.uninstall()
-            self.runner.asyncgens = None
             GLOBAL_RUN_CONTEXT.__dict__.clear()
-            self._handler.close()
+            try:
+                if asyncgens is not None:
+                    asyncgens.uninstall()
+            finally:
+                self._handler.close()
             if self.runner.ki_pending:
                 # Ctrl-C came so late that no task could get it.
                 interrupt = KeyboardInterrupt()
@@ -163,9 +172,9 @@ def _begin(
     strict_exception_groups: bool,
     is_guest: bool,
 ) -> _LiveRun:
-    live = _LiveRun(restrict_keyboard_interrupt_to_checkpoints)
-    live.begin(
-        lambda: begin_run(
+
+    def make_runner() -> Runner:
+        return begin_run(
             GLOBAL_RUN_CONTEXT,
             globals(),
             SystemClock(_r.uniform(10_000, 200_000)) if clock is None else clock,
@@ -174,7 +183,9 @@ def _begin(
             copy_context(),
             is_guest,
         )
-    )
+
+    live = _LiveRun(restrict_keyboard_interrupt_to_checkpoints)
+    live.begin(make_runner)
     return live
 
 
@@ -211,12 +222,13 @@ def run(
     __tracebackhide__ = True
     if strict_exception_groups is not None and not strict_exception_groups:
         warn_loose_groups("trio.run(..., ", 3)
-    live = _begin(clock, instruments, restrict_keyboard_interrupt_to_checkpoints, strict_exception_groups, False)
     import sniffio
 
     library = sniffio.thread_local
-    previous, library.name = library.name, "trio"
+    previous = library.name
+    live = _begin(clock, instruments, restrict_keyboard_interrupt_to_checkpoints, strict_exception_groups, False)
     try:
+        library.name = "trio"
         live.claim_signals()
         drive(live.runner, _init, (live.runner, async_fn, args))
     finally:
@@ -262,9 +274,13 @@ def start_guest_run(
     schedule = run_sync_soon_not_threadsafe
     if schedule is None:
         schedule = run_sync_soon_threadsafe
-    guest = GuestRun(live.runner, run_sync_soon_threadsafe, schedule, done_callback, live.close)
-    if not host_uses_signal_set_wakeup_fd:
-        live.claim_signals()
+    try:
+        if not host_uses_signal_set_wakeup_fd:
+            live.claim_signals()
+        guest = GuestRun(live.runner, run_sync_soon_threadsafe, schedule, done_callback, live.close)
+    except BaseException:
+        live.close()
+        raise
     guest.start(_init, (live.runner, async_fn, args))
 
 
