@@ -399,7 +399,10 @@ class _Call:
 
     def post(self, mail: Run | RunSync | Outcome[Any]) -> None:
         """Wake the task, in the loop's thread, to look after ``mail``."""
-        assert self.task is not None
+        if self.task is None:  # it has failed since the message was sent
+            assert isinstance(mail, _Message)
+            mail.serve_in_loop()
+            return
         self.mail = mail
         _core.reschedule(self.task)
 
@@ -492,6 +495,10 @@ async def to_thread_run_sync(
                 await mail.run()
             else:
                 break
+    except BaseException:
+        # The thread goes on, and must not wake a task that is not here any more.
+        call.task, call.abandonable = None, True
+        raise
     finally:
         threads.finish_one()
     try:

@@ -1,9 +1,9 @@
 """The package's own tests under valgrind's memcheck.
 
 memcheck runs the program on a simulated processor and knows of every byte whether it may be used and whether it was ever
-written.  The package is a build with debug assertions and symbols; CPython takes all its memory from malloc, where memcheck sees each
-object (``PYTHONMALLOC=malloc``).  Leaks are not looked for: an interpreter leaves much behind when it ends; see the studies
-`steady`, `cycles` and `references`.  What is known of CPython itself is listed, with reasons, in ``memcheck.supp``.
+written.  The package is a build with debug assertions and symbols; CPython takes all its memory from malloc, where memcheck
+sees each object (``PYTHONMALLOC=malloc``).  Leaks are not looked for, as an interpreter leaves much behind when it ends; see the
+studies `steady`, `cycles` and `references`.  What is known of CPython itself is listed, with reasons, in ``memcheck.supp``.
 """
 
 from __future__ import annotations

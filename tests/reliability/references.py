@@ -1,7 +1,7 @@
 """Reference counts, and everything else that interpreters and builds can check by themselves.
 
-The package's own tests are run on a build with debug assertions under ``-X dev``; and, where the machine has a debug build of CPython
-(Debian's ``python3-dbg``), on a build for that: there the interpreter checks counts, the state of exceptions around destructors, what
+The package's own tests are run on a build with debug assertions under ``-X dev``; and, where the machine has a debug build of
+CPython (Debian's ``python3-dbg``), on a build for that: it checks counts, the state of exceptions around destructors, what
 functions return, and the memory of objects that are gone.  It also adds up all references that there are, and a program that is
 repeated must not change the sum.
 """

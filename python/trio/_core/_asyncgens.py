@@ -129,8 +129,7 @@ class AsyncGenerators:
 async def _let_queued_calls_run(runner: Runner) -> None:
     done = Event()
     runner.trio_token.run_sync_soon(done.set)
-    with CancelScope(shield=True):
-        await done.wait()
+    await done.wait()  # cancelled if the task that makes the calls has failed
 
 
 async def _close(agen: Agen, name: str) -> None:
