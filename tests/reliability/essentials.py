@@ -92,7 +92,7 @@ async def channel() -> None:
 
     async with trio.open_nursery() as nursery:
         nursery.start_soon(produce)
-        async with receive:
+        with receive:  # without a checkpoint, at which a cancellation would take the place of an error
             assert [number async for number in receive] == [0, 1, 2, 3]
 
 
