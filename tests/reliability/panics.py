@@ -83,7 +83,7 @@ async def stubborn() -> None:
         for operation in (busy, programs.lent_descriptors, busy):
             try:
                 await operation()
-            except trio.Cancelled:
+            except (trio.Cancelled, GeneratorExit):
                 raise
             except BaseException:
                 await trio.lowlevel.checkpoint()
@@ -175,9 +175,9 @@ class Surroundings:
         }
 
     def changes(self) -> list[str]:
-        """What is different now."""
-        now = self.look()
-        return [f"{name}: {value!r} was {self.before[name]!r}" for name, value in now.items() if value != self.before[name]]
+        """What is different since the last time."""
+        then, self.before = self.before, self.look()
+        return [f"{name}: {value!r} was {then[name]!r}" for name, value in self.before.items() if value != then[name]]
 
 
 def strike(book: Book, surroundings: Surroundings, place: str, spared: int, way: str, main: Main) -> bool:
@@ -243,6 +243,8 @@ def study(book: Book) -> None:
     # Tasks that a crash leaves suspended complain when they are collected, and they are right.
     sys.unraisablehook = lambda _: None
     _thread_cache.IDLE_TIMEOUT = 1.0
+    # A signal that has come and that nobody takes is delivered again, to whom it went before.
+    signal.signal(signal.SIGUSR1, lambda *_: None)
     for way in WAYS.values():
         for main in PROGRAMS.values():
             way(main)
