@@ -236,14 +236,6 @@ PACKAGES: tuple[Suite, ...] = (
         requires=("factory-boy<3", "pytest-mock", "pytest-rerunfailures", "pytest-trio", "pytest-xdist"),
         arguments=(*ALONE, "-o", "addopts=", "tests/core/host", "tests/core/io", "tests/core/protocol_muxer"),
     ),
-    Suite(
-        name="qtrio",
-        about="Qt's loop as host of a guest run",
-        package="qtrio==0.8.0",
-        requires=("PySide6-Essentials", "pytest-trio", "pytest-qt", "pytest-faulthandler"),
-        arguments=(*ALONE, "--pyargs", "qtrio"),
-        within=("env", "QT_QPA_PLATFORM=offscreen"),
-    ),
 )
 NO_TESTS = "the source archive has no tests"
 
@@ -255,6 +247,7 @@ NOT_HERE: dict[str, str] = {
     "perf-timer": NO_TESTS,
     "purerpc": NO_TESTS,
     "pytest-aio": NO_TESTS,
+    "qtrio": "needs Qt, and system libraries that come with a desktop",
     "respx": NO_TESTS,
     "slurry": NO_TESTS,
     "sphinxcontrib-trio": "its tests render pages and run nothing",
