@@ -47,19 +47,22 @@ unsafe extern "C" fn allocate(
     items: ffi::Py_ssize_t,
 ) -> *mut ffi::PyObject {
     // SAFETY: the arguments are handed on as they came. The object is ours until we return it, and the
-    // collector does not know it while the dictionary is made. The latter comes second, because the
-    // collector, which may run at each allocation, throws spare ones away.
+    // collector is switched off while the dictionary is made. (To hide the object from it will not do: a
+    // debug build of the interpreter visits an object when it is shown again.) The dictionary comes
+    // second, because the collector, which may run at each allocation, throws spare ones away.
     unsafe {
         let object = ffi::PyType_GenericAlloc(class, items);
         if !object.is_null() {
-            ffi::PyObject_GC_UnTrack(object.cast());
+            let was_enabled = ffi::PyGC_Disable() != 0;
             let spare = ffi::PyDict_New();
             if spare.is_null() {
                 ffi::PyErr_Clear();
             } else {
                 ffi::Py_DECREF(spare);
             }
-            ffi::PyObject_GC_Track(object.cast());
+            if was_enabled {
+                ffi::PyGC_Enable();
+            }
         }
         object
     }
