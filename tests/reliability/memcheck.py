@@ -37,8 +37,8 @@ def command(report: Path) -> list[str]:
 def errors_in(report: Path) -> tuple[list[str], int]:
     """The errors that concern the package, each with the functions on the stack; and how many do not.
 
-    Memory that must not be touched counts wherever it is touched.  A value that nobody has written counts where the package uses it:
-    CPython makes numbers of the kernel's random octets, of which memcheck does not know that the kernel has written them.
+    Memory that must not be touched counts wherever it is touched.  A value that nobody has written counts where the package uses
+    it: CPython makes numbers of the kernel's random octets, of which memcheck does not know that the kernel has written them.
     """
     found, others = [], 0
     for error in ElementTree.parse(report).iter("error"):

@@ -18,7 +18,7 @@ import trio.testing
 from . import builds, essentials
 from .book import Book, collect, run
 
-TESTS = ["tests/core", "tests/sync", "tests/channel", "tests/threads", "tests/sockets", "tests/streams"]
+TESTS = ["tests/core", "tests/sync", "tests/channel"]
 ROUNDS, REPETITIONS, WARM_UP = 8, 50, 100
 COUNT = "from tests.reliability import references; references.print_sums()"
 
