@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from .. import environments
+from .. import PROJECT, environments
 from ..pythons import SUPPORTED, Python, available
 from ..steps import Count, Report, count_compat
 from . import audit, build, matrix, musl, newer, table
@@ -17,7 +17,7 @@ from .debian import CannotHave
 from .targets import GLIBC, MUSL, PROCESSORS, Target, wheel_pattern
 
 CI_MUSL = "3.13"
-MUSL_EXCLUSIONS = "tests/compat/exclusions-musl.txt"
+MUSL_EXCLUSIONS = ("tests/compat/exclusions-musl.txt", "tests/compat/exclusions-musl-{version}.txt")
 
 
 def wheels(options: argparse.Namespace) -> int:
@@ -114,7 +114,10 @@ def upstream_on_musl(report: Report, version: str) -> None:
     inner = environments.environment(python, "musl", "tests/compat/requirements.txt")
     wheel = next(path for path in build.wheels(Target(MUSL)) if path.match(wheel_pattern(version, Target(MUSL))))
     environments.install(inner, wheel)
-    command = [sys.executable, "-m", "tests.compat", "--python", inner, "--run-slow", "--exclude-file", MUSL_EXCLUSIONS]
+    command = [sys.executable, "-m", "tests.compat", "--python", inner, "--run-slow"]
+    for name in MUSL_EXCLUSIONS:
+        file = PROJECT / name.format(version=version)
+        command += ["--exclude-file", str(file)] if file.exists() else []
     report.step(f"musl {version}: upstream's tests", command, count_compat)
 
 
