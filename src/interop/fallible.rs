@@ -56,14 +56,19 @@ pub fn behind_panic(py: Python<'_>) -> Option<PyErr> {
 /// called with the interpreter lock held.
 #[cold]
 pub fn raise<E: PyTypeInfo>(text: impl AsRef<str>) -> PyErr {
-    Python::attach(|py| match string(py, text.as_ref()) {
-        Ok(text) => {
-            let class = py.get_type::<E>();
-            // SAFETY: a live exception class and a live string; the call sets the error indicator,
-            // which `fetch` takes away again.
-            unsafe { ffi::PyErr_SetObject(class.as_ptr(), text.as_ptr()) };
-            PyErr::fetch(py)
-        }
-        Err(error) => error,
+    Python::attach(|py| {
+        set::<E>(py, text.as_ref());
+        PyErr::fetch(py)
     })
+}
+
+/// Makes an exception of the class `E` with a text the current one. `PanicException` cannot be fetched:
+/// PyO3 goes on with the panic then.
+#[cold]
+pub fn set<E: PyTypeInfo>(py: Python<'_>, text: &str) {
+    match string(py, text) {
+        // SAFETY: a live exception class and a live string; the call sets the error indicator.
+        Ok(text) => unsafe { ffi::PyErr_SetObject(py.get_type::<E>().as_ptr(), text.as_ptr()) },
+        Err(error) => error.restore(py),
+    }
 }

@@ -19,7 +19,7 @@ use pyo3::pyclass::boolean_struct::True;
 use pyo3::types::PyTuple;
 use pyo3::{intern, Borrowed, PyClass};
 
-use super::fallible::{self, raise};
+use super::fallible;
 use super::panics;
 
 /// What an iterator does next.
@@ -152,9 +152,9 @@ pub(super) fn called_by_c(
         Err(panic) => panics::text_of(&*panic),
     };
     panics::note(text.clone());
-    let tell = || {
-        let error = fallible::behind_panic(py);
-        error.unwrap_or_else(|| raise::<PanicException>(text)).restore(py);
+    let tell = || match fallible::behind_panic(py) {
+        Some(error) => error.restore(py),
+        None => fallible::set::<PanicException>(py, &text),
     };
     if catch_unwind(AssertUnwindSafe(tell)).is_err() {
         // SAFETY: the token proves that the interpreter lock is held; the exception exists already.
