@@ -55,14 +55,20 @@ unsafe extern "C" fn allocate(
         if !object.is_null() {
             let was_enabled = ffi::PyGC_Disable() != 0;
             let spare = ffi::PyDict_New();
-            if spare.is_null() {
-                ffi::PyErr_Clear();
-            } else {
-                ffi::Py_DECREF(spare);
-            }
             if was_enabled {
                 ffi::PyGC_Enable();
             }
+            if spare.is_null() {
+                // The base class would have no memory for one either, and would deallocate the object,
+                // content and all.
+                ffi::PyObject_GC_UnTrack(object.cast());
+                if let Some(free) = (*class).tp_free {
+                    free(object.cast());
+                }
+                ffi::Py_DECREF(class.cast());
+                return spare;
+            }
+            ffi::Py_DECREF(spare);
         }
         object
     }

@@ -8,6 +8,7 @@ import pty
 import signal
 import subprocess
 import sys
+import time
 
 import pytest
 
@@ -142,6 +143,18 @@ def test_ctrl_c_at_the_prompt_gives_a_new_prompt() -> None:
         terminal.close()
 
 
+def wait_until_it_sleeps(pid: int) -> None:
+    """Wait until the main thread of a process sleeps in the kernel.
+
+    A signal that comes between the interpreter's last look for signals and the sleep does not end the sleep.
+    """
+    asleep = 0
+    while asleep < 5:
+        time.sleep(0.01)
+        state = pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+        asleep = asleep + 1 if state == "S" else 0
+
+
 @pytest.mark.parametrize("statement", ["await trio.sleep_forever()", "import time; time.sleep(1000)"])
 def test_ctrl_c_interrupts_a_statement(statement: str) -> None:
     with subprocess.Popen(COMMAND, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as console:
@@ -152,6 +165,7 @@ def test_ctrl_c_interrupts_a_statement(statement: str) -> None:
         seen = b""
         while b"ready\n" not in seen:
             seen += os.read(console.stdout.fileno(), 4096)
+        wait_until_it_sleeps(console.pid)
         console.send_signal(signal.SIGINT)
         output, errors = console.communicate(b"print('go' + 'es on')\n", timeout=50)
         assert b"Traceback" in errors
