@@ -86,13 +86,13 @@ async def channel() -> None:
     send, receive = trio.open_memory_channel[int](1)
 
     async def produce() -> None:
-        async with send:
+        with send:  # without a checkpoint, at which a cancellation would take the place of an error
             for number in range(4):
                 await send.send(number)
 
     async with trio.open_nursery() as nursery:
         nursery.start_soon(produce)
-        with receive:  # without a checkpoint, at which a cancellation would take the place of an error
+        with receive:
             assert [number async for number in receive] == [0, 1, 2, 3]
 
 

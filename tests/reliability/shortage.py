@@ -55,8 +55,9 @@ OTHER_WORDS = re.compile(
 )
 
 
-# CPython's `warnings.warn` looks into a frame that it had no memory for; the last line of ours that calls it.
-CRASH_IN_WARNINGS = re.compile(r"exit status -11: .*?\n\n[^\n]*\n[^\n]* in _collected\n", re.DOTALL)
+# Where CPython 3.11 itself crashes: `warnings.warn` looks into a frame that it had no memory for, and a new context is
+# deallocated before it is complete. These are the functions of ours that call them.
+CRASH_OF_CPYTHON = re.compile(r"exit status -11: .*?\n\n[^\n]*\n[^\n]* in (_collected|make_runner)\n", re.DOTALL)
 
 # CPython 3.12.1 and 3.13.0 crash when they had no memory for a function: they call what is not there.
 BEFORE_THE_FAULT = ("3.9", "3.10", "3.11")
@@ -259,7 +260,7 @@ def explore(book: Book, state: str, said: IO[str], ends: dict[str, int]) -> None
             if wrong.startswith(HANGS) and program is essentials.thread:
                 # The thread itself had no memory to say that it is done; so it is with genuine Trio.
                 ended, wrong = "a result that its thread could not deliver", ""
-            if CRASH_IN_WARNINGS.match(wrong):
+            if CRASH_OF_CPYTHON.match(wrong):
                 ended, wrong = "a crash of the interpreter's own", ""
             ends[ended] = ends.get(ended, 0) + 1
             book.check(f"{name} ({state})", not wrong, f"{plan} fails: {wrong}")
