@@ -185,14 +185,14 @@ impl CancelScope {
     /// When the scope is cancelled, in seconds on the run's clock; ``math.inf`` for never.
     #[getter]
     fn deadline(&self, py: Python<'_>) -> PyResult<f64> {
-        self.state.with(py, |state| {
-            if state.is_relative() == Some(true) {
-                return Err(raise::<PyRuntimeError>(
-                    "Unentered relative cancel scope does not have an absolute deadline.",
-                ));
-            }
-            Ok(state.deadline)
-        })
+        let (is_relative, deadline) =
+            self.state.with(py, |state| (state.is_relative(), state.deadline));
+        if is_relative == Some(true) {
+            return Err(raise::<PyRuntimeError>(
+                "Unentered relative cancel scope does not have an absolute deadline.",
+            ));
+        }
+        Ok(deadline)
     }
 
     #[setter]
@@ -345,14 +345,14 @@ impl CancelScope {
     }
 
     fn check_relative(&self, py: Python<'_>) -> PyResult<(bool, f64)> {
-        self.state.with(py, |state| {
-            if !state.entered && state.deadline != f64::INFINITY {
-                return Err(raise::<PyRuntimeError>(
-                    "Unentered non-relative cancel scope does not have a relative deadline",
-                ));
-            }
-            Ok((state.entered, state.relative_deadline))
-        })
+        let (entered, deadline, relative) =
+            self.state.with(py, |state| (state.entered, state.deadline, state.relative_deadline));
+        if !entered && deadline != f64::INFINITY {
+            return Err(raise::<PyRuntimeError>(
+                "Unentered non-relative cancel scope does not have a relative deadline",
+            ));
+        }
+        Ok((entered, relative))
     }
 
     /// Begins the block in `task`.

@@ -3,7 +3,8 @@
 //! The scheduler's objects are visible to Python, so PyO3 wants them to be `Sync`; yet the lock
 //! already makes access exclusive, and a mutex or a reference count per access would cost more than
 //! the work itself. [`LoopCell`] hands out access against a [`Python`] token and checks at run time
-//! that accesses do not nest; [`LoopValue`] is the version for plain `Copy` data, and [`LoopRef`] the one for a single reference.
+//! that accesses do not nest; [`LoopValue`] is the version for plain `Copy` data, and [`LoopRef`] the one
+//! for a single reference.
 //!
 //! Two rules for users, on which the absence of panics (not of unsoundness) rests: never call Python
 //! inside [`LoopCell::with`], and never drop a Python reference there. Move values out instead.

@@ -66,7 +66,7 @@ unsafe extern "C" fn allocate(
                     free(object.cast());
                 }
                 ffi::Py_DECREF(class.cast());
-                return spare;
+                return std::ptr::null_mut();
             }
             ffi::Py_DECREF(spare);
         }

@@ -53,7 +53,7 @@ pub fn behind_panic(py: Python<'_>) -> Option<PyErr> {
 }
 
 /// An exception of the class `E` with a text, as a `raise` statement at this point would make it. To be
-/// called with the interpreter lock held.
+/// called with the interpreter lock held, and not while state is accessed: it is made at once.
 #[cold]
 pub fn raise<E: PyTypeInfo>(text: impl AsRef<str>) -> PyErr {
     Python::attach(|py| {

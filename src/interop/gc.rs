@@ -8,7 +8,6 @@ use std::collections::VecDeque;
 
 use pyo3::prelude::*;
 use pyo3::{PyTraverseError, PyVisit};
-
 use thin_vec::ThinVec;
 
 use super::cell::LoopCell;

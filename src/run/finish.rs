@@ -29,12 +29,12 @@ pub fn finish<'py>(
     let outcome = check_nesting(run, task, outcome)?;
     let mut change = ScopeChange::default();
     if let Some(leaf) = task.get().node.get(py) {
+        task.get().show_context(py);
         task.get().node.set(py, None);
         let removed = run.scopes.with(py, |tree| tree.remove_task(leaf, &mut change));
         discard(py, removed);
     }
     deliver(py, run, change)?;
-    task.get().show_context(py);
     tripwire!(TaskFinished);
     run.living.set(py, run.living.get(py) - 1);
     let nursery = task.get().parent_nursery.get(py).map(|nursery| nursery.into_bound(py));

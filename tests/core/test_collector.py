@@ -76,3 +76,31 @@ def test_using_them() -> None:
 def test_importing() -> None:
     command = "import gc; gc.set_threshold(1, 1, 1); import trio, trio.testing; trio.run(trio.sleep, 0)"
     subprocess.run([sys.executable, "-c", command], check=True)
+
+
+class Curious:
+    """A part of a reference cycle that looks at a scope when it is collected."""
+
+    def __init__(self, scope: trio.CancelScope, seen: list[object]) -> None:
+        self.scope, self.seen, self.me = scope, seen, self
+
+    def __del__(self) -> None:
+        self.seen.append(self.scope.is_relative)
+
+
+@pytest.mark.parametrize(
+    ("scope", "name"),
+    [(trio.move_on_after(5), "deadline"), (trio.move_on_at(5), "relative_deadline")],
+)
+def test_a_scope_may_be_looked_at_while_it_refuses_to_answer(
+    scope: trio.CancelScope, name: str, restless_collector: None
+) -> None:
+    seen: list[object] = []
+    for _ in range(20):
+        with pytest.raises(RuntimeError, match="Unentered"):
+            gc.disable()
+            Curious(scope, seen)
+            gc.enable()
+            getattr(scope, name)
+    gc.collect()
+    assert seen == [scope.is_relative] * 20
