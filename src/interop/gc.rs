@@ -82,17 +82,29 @@ impl<T: Trace, S: Trace, R: Clone> Trace for CancelTree<T, S, R> {
     }
 }
 
-/// Lists the fields of a struct that hold Python objects: `gc_fields!(Task: coro, context)`.
+/// Lists the fields of a struct that hold Python objects: `gc_fields!(Nursery: tasks, error)`.
+///
+/// A field may be left out while another one says so: `gc_fields!(Task: context unless hides_context)`.
 macro_rules! gc_fields {
-    ($class:ty: $($field:ident),* $(,)?) => {
+    (@unless $this:ident, $action:expr) => { $action };
+    (@unless $this:ident $hidden:ident, $action:expr) => {
+        if !$this.$hidden.inspect() {
+            $action;
+        }
+    };
+    ($class:ty: $($field:ident $(unless $hidden:ident)?),* $(,)?) => {
         impl $crate::interop::gc::Trace for $class {
             fn trace(&self, visit: pyo3::PyVisit<'_>) -> Result<(), pyo3::PyTraverseError> {
-                $($crate::interop::gc::Trace::trace(&self.$field, visit)?;)*
+                $(gc_fields!(
+                    @unless self $($hidden)?, $crate::interop::gc::Trace::trace(&self.$field, visit)?
+                );)*
                 Ok(())
             }
 
             fn release(&self) {
-                $($crate::interop::gc::Trace::release(&self.$field);)*
+                $(gc_fields!(
+                    @unless self $($hidden)?, $crate::interop::gc::Trace::release(&self.$field)
+                );)*
             }
         }
     };

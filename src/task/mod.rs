@@ -30,7 +30,7 @@ use crate::interop::cell::{LoopCell, LoopRef, LoopValue};
 use crate::interop::context;
 use crate::interop::errors::no_public_constructor;
 use crate::interop::fallible;
-use crate::interop::gc::Trace;
+use crate::interop::gc::{gc_fields, Trace};
 use crate::interop::pool::{self, pooled};
 use crate::kernel::NodeId;
 
@@ -98,41 +98,11 @@ pub struct Task {
     pub cancel_points: LoopValue<u64>,
 }
 
-impl Trace for Task {
-    fn trace(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
-        // The next two are each in a place of memory of its own, and there are often very many tasks.
-        if !self.has_plain_body.inspect() {
-            self.coroutine.trace(visit)?;
-        }
-        if !self.hides_context.inspect() {
-            self.context.trace(visit)?;
-        }
-        self.runner.trace(visit)?;
-        self.name.trace(visit)?;
-        self.inbox.trace(visit)?;
-        self.plan.trace(visit)?;
-        self.parent_nursery.trace(visit)?;
-        self.eventual_nursery.trace(visit)?;
-        self.child_nurseries.trace(visit)?;
-        self.breaks.trace(visit)?;
-        self.sleep_data.trace(visit)
-    }
-
-    fn release(&self) {
-        self.coroutine.release();
-        if !self.hides_context.inspect() {
-            self.context.release();
-        }
-        self.name.release();
-        self.inbox.release();
-        self.plan.release();
-        self.parent_nursery.release();
-        self.eventual_nursery.release();
-        self.child_nurseries.release();
-        self.breaks.release();
-        self.sleep_data.release();
-    }
-}
+// The first two are each in a place of memory of its own, and there are often very many tasks.
+gc_fields!(
+    Task: coroutine unless has_plain_body, context unless hides_context, runner, name, inbox, plan,
+    parent_nursery, eventual_nursery, child_nurseries, breaks, sleep_data,
+);
 
 impl Drop for Task {
     fn drop(&mut self) {

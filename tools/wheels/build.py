@@ -109,13 +109,13 @@ def release(targets: list[Target], versions: tuple[str, ...] = SUPPORTED) -> lis
     return [Path(shutil.copy2(file, DIST)) for file in files]
 
 
-def differences(built: list[Path], arguments: list[str]) -> list[str]:
+def differences(built: list[Path], arguments: list[str]) -> list[Path]:
     """Give the same command in a clone in another folder, and say which files are not the same there."""
     with tempfile.TemporaryDirectory(prefix="trio-again-") as folder:
         clone = Path(folder) / "clone"
         environments.run("git", "clone", "--quiet", str(PROJECT), str(clone))
         subprocess.run([sys.executable, "-m", "tools", "wheels", *arguments], cwd=clone, check=True)
-        return [file.name for file in built if fingerprint(file) != fingerprint(clone / "dist" / file.name)]
+        return [file for file in built if fingerprint(file) != fingerprint(clone / "dist" / file.name)]
 
 
 def fingerprint(file: Path) -> str:

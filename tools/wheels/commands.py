@@ -35,8 +35,10 @@ def wheels(options: argparse.Namespace) -> int:
         check(report, file)
     if options.again:
         given = [argument for argument in sys.argv[2:] if argument != "--again"]
-        for name in build.differences(built, given):
-            report.add(f"{name}: another build differs", Count(failed=1))
+        different = build.differences(built, given)
+        for file in built:
+            count = Count(failed=1) if file in different else Count(passed=1)
+            report.add(f"{file.name}: the same when built again", count)
     return report.close()
 
 
