@@ -115,7 +115,7 @@ fn still_inside(
         Some(child) => child.bind(py).repr()?.to_string(),
         None => "scope".to_owned(),
     };
-    Ok(raise::<PyRuntimeError>(format!(
+    Ok(raise::<PyRuntimeError>(py, format!(
         "Cancel scope stack corrupted: attempted to exit {} in {} that's still within its child {child}\n{}",
         scope.repr()?,
         task.repr()?,
@@ -129,7 +129,7 @@ fn raise_after<'py>(
     text: String,
     incoming: Option<Exception<'py>>,
 ) -> PyResult<Option<Exception<'py>>> {
-    let error = raise::<PyRuntimeError>(text);
+    let error = raise::<PyRuntimeError>(py, text);
     set_context(py, &error, incoming.as_ref());
     Err(error)
 }

@@ -91,18 +91,24 @@ impl CancelScope {
         signature = (*, relative_deadline = f64::INFINITY, deadline = f64::INFINITY, shield = false),
         text_signature = "(*, relative_deadline=1e999, deadline=1e999, shield=False)"
     )]
-    fn py_new(relative_deadline: f64, deadline: f64, shield: bool) -> PyResult<Self> {
+    fn py_new(
+        py: Python<'_>,
+        relative_deadline: f64,
+        deadline: f64,
+        shield: bool,
+    ) -> PyResult<Self> {
         if deadline.is_nan() {
-            return Err(raise::<PyValueError>("deadline must not be NaN"));
+            return Err(raise::<PyValueError>(py, "deadline must not be NaN"));
         }
         if relative_deadline.is_nan() {
-            return Err(raise::<PyValueError>("relative deadline must not be NaN"));
+            return Err(raise::<PyValueError>(py, "relative deadline must not be NaN"));
         }
         if relative_deadline < 0.0 {
-            return Err(raise::<PyValueError>("timeout must be non-negative"));
+            return Err(raise::<PyValueError>(py, "timeout must be non-negative"));
         }
         if relative_deadline != f64::INFINITY && deadline != f64::INFINITY {
             return Err(raise::<PyValueError>(
+                py,
                 "Cannot specify both a deadline and a relative deadline",
             ));
         }
@@ -189,6 +195,7 @@ impl CancelScope {
             self.state.with(py, |state| (state.is_relative(), state.deadline));
         if is_relative == Some(true) {
             return Err(raise::<PyRuntimeError>(
+                py,
                 "Unentered relative cancel scope does not have an absolute deadline.",
             ));
         }
@@ -197,11 +204,12 @@ impl CancelScope {
 
     #[setter]
     fn set_deadline(slf: &Bound<'_, Self>, deadline: f64) -> PyResult<()> {
+        let py = slf.py();
         if deadline.is_nan() {
-            return Err(raise::<PyValueError>("deadline must not be NaN"));
+            return Err(raise::<PyValueError>(py, "deadline must not be NaN"));
         }
-        slf.get().deadline(slf.py())?;
-        slf.get().state.with(slf.py(), |state| state.deadline = deadline);
+        slf.get().deadline(py)?;
+        slf.get().state.with(py, |state| state.deadline = deadline);
         Self::refresh_registration(slf)
     }
 
@@ -220,10 +228,10 @@ impl CancelScope {
     fn set_relative_deadline(slf: &Bound<'_, Self>, seconds: f64) -> PyResult<()> {
         let py = slf.py();
         if seconds.is_nan() {
-            return Err(raise::<PyValueError>("relative deadline must not be NaN"));
+            return Err(raise::<PyValueError>(py, "relative deadline must not be NaN"));
         }
         if seconds < 0.0 {
-            return Err(raise::<PyValueError>("relative deadline must be non-negative"));
+            return Err(raise::<PyValueError>(py, "relative deadline must be non-negative"));
         }
         let (entered, _) = slf.get().check_relative(py)?;
         if entered {
@@ -250,7 +258,7 @@ impl CancelScope {
     #[setter]
     fn set_shield(&self, py: Python<'_>, shield: &Bound<'_, PyAny>) -> PyResult<()> {
         let Ok(shield) = shield.cast::<PyBool>() else {
-            return Err(raise::<PyTypeError>("shield must be a bool"));
+            return Err(raise::<PyTypeError>(py, "shield must be a bool"));
         };
         let shield = shield.is_true();
         let active = self.state.with(py, |state| {
@@ -349,6 +357,7 @@ impl CancelScope {
             self.state.with(py, |state| (state.entered, state.deadline, state.relative_deadline));
         if !entered && deadline != f64::INFINITY {
             return Err(raise::<PyRuntimeError>(
+                py,
                 "Unentered non-relative cancel scope does not have a relative deadline",
             ));
         }
@@ -368,11 +377,12 @@ impl CancelScope {
         });
         if reused {
             return Err(raise::<PyRuntimeError>(
+                py,
                 "Each CancelScope may only be used for a single 'with' block",
             ));
         }
         let Some(leaf) = task.get().node.get(py) else {
-            return Err(raise::<PyRuntimeError>("the task has finished"));
+            return Err(raise::<PyRuntimeError>(py, "the task has finished"));
         };
         let timed = relative != f64::INFINITY || absolute != f64::INFINITY;
         let now = if timed { run.now(py)? } else { 0.0 };

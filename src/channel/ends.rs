@@ -25,10 +25,11 @@ impl MemorySendChannel {
     #[new]
     #[pyo3(signature = (*_args, **_kwargs))]
     fn refuse(
+        py: Python<'_>,
         _args: &Bound<'_, PyTuple>,
         _kwargs: Option<&Bound<'_, PyDict>>,
     ) -> PyResult<PyClassInitializer<Self>> {
-        Err(no_public_constructor("trio.MemorySendChannel"))
+        Err(no_public_constructor(py, "trio.MemorySendChannel"))
     }
 
     /// Send a value if that is possible at once: if a task waits for it, or the buffer has room.
@@ -136,10 +137,11 @@ impl MemoryReceiveChannel {
     #[new]
     #[pyo3(signature = (*_args, **_kwargs))]
     fn refuse(
+        py: Python<'_>,
         _args: &Bound<'_, PyTuple>,
         _kwargs: Option<&Bound<'_, PyDict>>,
     ) -> PyResult<PyClassInitializer<Self>> {
-        Err(no_public_constructor("trio.MemoryReceiveChannel"))
+        Err(no_public_constructor(py, "trio.MemoryReceiveChannel"))
     }
 
     /// Receive the next value if there is one.

@@ -101,7 +101,7 @@ impl Clock {
                 let seconds = number(clock, method, &clock.call_method1(method, (deadline,))?)?;
                 if seconds.is_nan() {
                     let text = format!("{method} of {} returned NaN", clock.repr()?);
-                    return Err(raise::<PyValueError>(text));
+                    return Err(raise::<PyValueError>(py, text));
                 }
                 Ok(seconds)
             }
@@ -117,7 +117,8 @@ fn number(
 ) -> PyResult<f64> {
     returned.extract().or_else(|_| {
         let (clock, kind) = (clock.repr()?, returned.get_type().name()?);
-        Err(raise::<PyTypeError>(format!("{method} of {clock} must return a number, not {kind}")))
+        let text = format!("{method} of {clock} must return a number, not {kind}");
+        Err(raise::<PyTypeError>(method.py(), text))
     })
 }
 

@@ -35,14 +35,15 @@ pub fn task(py: Python<'_>) -> PyResult<Bound<'_, Task>> {
 
 /// The run of this thread, for functions that miss it as an attribute of the run context.
 pub fn runner_attribute(py: Python<'_>) -> PyResult<Bound<'_, Runner>> {
-    runner_or_none(py)
-        .ok_or_else(|| raise::<PyAttributeError>("'RunContext' object has no attribute 'runner'"))
+    runner_or_none(py).ok_or_else(|| {
+        raise::<PyAttributeError>(py, "'RunContext' object has no attribute 'runner'")
+    })
 }
 
 /// The error for a call from outside of a run, as if raised `from None`.
 #[cold]
 fn outside(py: Python<'_>) -> PyErr {
-    let error = raise::<PyRuntimeError>("must be called from async context");
+    let error = raise::<PyRuntimeError>(py, "must be called from async context");
     error.set_cause(py, None);
     error
 }

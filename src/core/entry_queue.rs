@@ -95,7 +95,7 @@ impl EntryQueue {
             }
         };
         if refused.is_some() {
-            return Err(finished());
+            return Err(finished(py));
         }
         self.announce(py);
         Ok(())
@@ -103,7 +103,7 @@ impl EntryQueue {
 
     fn append_unless_there(&self, py: Python<'_>, call: Call) -> PyResult<()> {
         if self.plain.lock().closed {
-            return Err(finished());
+            return Err(finished(py));
         }
         let waiting = self.idempotent.bind(py);
         let key = (call.function, call.args).into_pyobject(py)?;
@@ -111,7 +111,7 @@ impl EntryQueue {
         // Hashing runs Python code, during which another thread may have closed the queue.
         if self.plain.lock().closed && waiting.contains(&key)? {
             waiting.del_item(&key)?;
-            return Err(finished());
+            return Err(finished(py));
         }
         self.announce(py);
         Ok(())
@@ -189,6 +189,6 @@ impl EntryQueue {
     }
 }
 
-fn finished() -> PyErr {
-    raise::<RunFinishedError>("run() has exited")
+fn finished(py: Python<'_>) -> PyErr {
+    raise::<RunFinishedError>(py, "run() has exited")
 }

@@ -93,7 +93,7 @@ impl AsyncFunction {
         let function = module.getattr(name)?;
         // SAFETY: the argument is alive.
         let target = unsafe { ffi::PyVectorcall_Function(function.as_ptr()) }
-            .ok_or_else(|| raise::<PyTypeError>("only built-in functions can be wrapped"))?;
+            .ok_or_else(|| raise::<PyTypeError>(py, "only built-in functions can be wrapped"))?;
         let this = Self {
             vectorcall: call,
             function: function.clone().unbind(),

@@ -139,13 +139,14 @@ impl AsyncMethod {
     }
 
     fn replace(class: &Bound<'_, PyType>, name: &str, direct: Option<Direct>) -> PyResult<()> {
+        let py = class.py();
         let descriptor = class.getattr(name)?;
         if descriptor.is_exact_instance_of::<Self>() {
             return Ok(()); // the module is made once more
         }
         // SAFETY: the argument is alive.
         let target = unsafe { ffi::PyVectorcall_Function(descriptor.as_ptr()) }
-            .ok_or_else(|| raise::<PyTypeError>("only native methods can be wrapped"))?;
+            .ok_or_else(|| raise::<PyTypeError>(py, "only native methods can be wrapped"))?;
         let this = Self { vectorcall: call, descriptor: descriptor.unbind(), target, direct };
         let object = Bound::new(class.py(), this)?;
         class.setattr(name, object)
@@ -372,7 +373,7 @@ impl BoundAsyncMethod {
 
     fn method<'a, 'py>(&'a self, py: Python<'py>) -> PyResult<&'a Bound<'py, AsyncMethod>> {
         let method = self.method.as_ref().map(|method| method.bind(py));
-        method.ok_or_else(|| raise::<PyTypeError>("the method is bound to nothing"))
+        method.ok_or_else(|| raise::<PyTypeError>(py, "the method is bound to nothing"))
     }
 
     /// Drops the references of a dead object.

@@ -71,8 +71,12 @@ impl Cancelled {
 
     #[new]
     #[pyo3(signature = (*_args, **_kwargs))]
-    fn refuse(_args: &Bound<'_, PyTuple>, _kwargs: Option<&Bound<'_, PyAny>>) -> PyResult<Self> {
-        Err(no_public_constructor("trio.Cancelled"))
+    fn refuse(
+        py: Python<'_>,
+        _args: &Bound<'_, PyTuple>,
+        _kwargs: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<Self> {
+        Err(no_public_constructor(py, "trio.Cancelled"))
     }
 
     #[staticmethod]
@@ -143,8 +147,8 @@ impl Cancelled {
 }
 
 /// The error for calling a class that only the library instantiates.
-pub fn no_public_constructor(class: &str) -> PyErr {
-    raise::<PyTypeError>(format!("{class} has no public constructor"))
+pub fn no_public_constructor(py: Python<'_>, class: &str) -> PyErr {
+    raise::<PyTypeError>(py, format!("{class} has no public constructor"))
 }
 
 /// An exception without arguments, as a `raise` statement at this point would make it. Built at once:
@@ -161,7 +165,7 @@ pub fn internal_error(py: Python<'_>, cause: PyErr) -> PyErr {
     if cause.is_instance_of::<TrioInternalError>(py) {
         return cause;
     }
-    let error = raise::<TrioInternalError>("internal error in Trio - please file a bug!");
+    let error = raise::<TrioInternalError>(py, "internal error in Trio - please file a bug!");
     set_context(py, &error, Some(cause.value(py)));
     error.set_cause(py, Some(cause));
     error
@@ -214,7 +218,7 @@ pub fn raised_here(py: Python<'_>, error: PyErr) -> PyErr {
 /// The `OSError` (of the right subclass) for a failed system call.
 pub fn os_error(py: Python<'_>, error: &std::io::Error) -> PyErr {
     let Some(number) = error.raw_os_error() else {
-        return raise::<PyOSError>(error.to_string());
+        return raise::<PyOSError>(py, error.to_string());
     };
     let make = || {
         let text =

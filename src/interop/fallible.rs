@@ -52,14 +52,15 @@ pub fn behind_panic(py: Python<'_>) -> Option<PyErr> {
     PyErr::take(py)
 }
 
-/// An exception of the class `E` with a text, as a `raise` statement at this point would make it. To be
-/// called with the interpreter lock held, and not while state is accessed: it is made at once.
+/// An exception of the class `E` with a text, as a `raise` statement at this point would make it. Not to
+/// be called while state is accessed: it is made at once.
+///
+/// PyO3's `new_err` would make it when it is first looked at, for which PyO3 detaches the thread and
+/// attaches it again. While the interpreter is being finalised, that is not possible any more.
 #[cold]
-pub fn raise<E: PyTypeInfo>(text: impl AsRef<str>) -> PyErr {
-    Python::attach(|py| {
-        set::<E>(py, text.as_ref());
-        PyErr::fetch(py)
-    })
+pub fn raise<E: PyTypeInfo>(py: Python<'_>, text: impl AsRef<str>) -> PyErr {
+    set::<E>(py, text.as_ref());
+    PyErr::fetch(py)
 }
 
 /// Makes an exception of the class `E` with a text the current one. `PanicException` cannot be fetched:

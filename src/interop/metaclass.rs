@@ -11,7 +11,8 @@ use super::fallible::raise;
 ///
 /// Classes are created by PyO3, which knows no metaclasses.
 pub fn adopt(class: &Bound<'_, PyType>, metaclass: &Bound<'_, PyType>) -> PyResult<()> {
-    let plain = class.py().get_type::<PyType>();
+    let py = class.py();
+    let plain = py.get_type::<PyType>();
     let (class, metaclass) = (class.as_type_ptr(), metaclass.clone().into_any());
     let new = metaclass.as_ptr().cast::<ffi::PyTypeObject>();
     // SAFETY: all three are alive; the fields read are set once, when a type is made ready.
@@ -23,7 +24,7 @@ pub fn adopt(class: &Bound<'_, PyType>, metaclass: &Bound<'_, PyType>) -> PyResu
             && (*new).tp_itemsize == (*plain).tp_itemsize
     };
     if !fits {
-        return Err(raise::<PyTypeError>("the metaclass does not fit the class"));
+        return Err(raise::<PyTypeError>(py, "the metaclass does not fit the class"));
     }
     // SAFETY: objects of both metaclasses have the same layout, as just checked. The class takes over
     // the reference to the new one; it holds none to the old one, which is a static type. Whatever the

@@ -16,13 +16,15 @@ fn clamp(number: &Bound<'_, PyInt>) -> PyResult<Option<usize>> {
 
 /// A size that is an integer from 0 up, or `math.inf`; `name` and `kind` are for the errors.
 pub fn size_or_infinity(size: &Bound<'_, PyAny>, name: &str, kind: &str) -> PyResult<usize> {
+    let py = size.py();
     if let Ok(number) = size.cast::<PyInt>() {
-        return clamp(number)?.ok_or_else(|| raise::<PyValueError>(format!("{name} must be >= 0")));
+        return clamp(number)?
+            .ok_or_else(|| raise::<PyValueError>(py, format!("{name} must be >= 0")));
     }
     if size.eq(f64::INFINITY)? {
         return Ok(usize::MAX);
     }
-    Err(raise::<PyTypeError>(format!("{name} must be {kind} or math.inf")))
+    Err(raise::<PyTypeError>(py, format!("{name} must be {kind} or math.inf")))
 }
 
 /// How many tasks to wake, as an argument: an integer, or an infinity for all; an integer below
@@ -44,13 +46,14 @@ impl Count {
     }
 
     fn read(count: Borrowed<'_, '_, PyAny>) -> PyResult<usize> {
+        let py = count.py();
         if let Ok(number) = count.cast::<PyInt>() {
             return Ok(clamp(&number)?.unwrap_or(0));
         }
         match count.cast::<PyFloat>().map(|number| number.value()) {
             Ok(number) if number.is_infinite() => Ok(usize::MAX),
-            Ok(_) => Err(raise::<PyValueError>("Cannot pop a non-integer number of tasks.")),
-            Err(_) => Err(raise::<PyTypeError>("must be an integer or math.inf")),
+            Ok(_) => Err(raise::<PyValueError>(py, "Cannot pop a non-integer number of tasks.")),
+            Err(_) => Err(raise::<PyTypeError>(py, "must be an integer or math.inf")),
         }
     }
 }

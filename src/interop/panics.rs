@@ -57,7 +57,7 @@ pub fn text_of(payload: &(dyn Any + Send)) -> String {
 /// What a panic that said `text` is to Python: `TrioInternalError`, and its cause.
 #[cold]
 pub fn to_error(py: Python<'_>, text: &str) -> PyErr {
-    internal_error(py, raise::<PyRuntimeError>(format!("native code panicked: {text}")))
+    internal_error(py, raise::<PyRuntimeError>(py, format!("native code panicked: {text}")))
 }
 
 /// Does some work; a panic becomes an error. Other errors stay as they are.

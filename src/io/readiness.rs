@@ -44,9 +44,12 @@ fn descriptor(target: &Bound<'_, PyAny>) -> PyResult<RawFd> {
     if let Ok(fd) = target.extract::<RawFd>() {
         return Ok(fd);
     }
-    match target.getattr_opt(intern!(target.py(), "fileno"))? {
+    let py = target.py();
+    match target.getattr_opt(intern!(py, "fileno"))? {
         Some(fileno) => fileno.call0()?.extract(),
-        None => Err(raise::<PyTypeError>("argument must be an int, or have a fileno() method.")),
+        None => {
+            Err(raise::<PyTypeError>(py, "argument must be an int, or have a fileno() method."))
+        }
     }
 }
 

@@ -83,7 +83,7 @@ impl OwnedSocket {
     /// The standard library's socket.
     pub fn inner<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         self.inner.get(py).map(|socket| socket.into_bound(py)).ok_or_else(|| {
-            raise::<pyo3::exceptions::PyAttributeError>("the socket has not been initialized")
+            raise::<pyo3::exceptions::PyAttributeError>(py, "the socket has not been initialized")
         })
     }
 

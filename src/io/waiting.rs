@@ -41,7 +41,7 @@ pub fn with_table<T>(
         .poller
         .with(py, |poller| poller.as_mut().map(|poller| work(&mut poller.table, &mut woken)));
     wake_all(py, woken)?;
-    done.ok_or_else(|| raise::<PyOSError>("the run's poller is closed"))
+    done.ok_or_else(|| raise::<PyOSError>(py, "the run's poller is closed"))
 }
 
 /// Lets the running task sleep, after it was (or was not) put into the table; it has to yield `Park`.
@@ -67,7 +67,7 @@ pub fn sleep(
 fn refusal(py: Python<'_>, fd: RawFd, refused: &Refused) -> PyErr {
     match refused {
         Refused::Busy => {
-            raise::<BusyResourceError>("another task is already reading / writing this fd")
+            raise::<BusyResourceError>(py, "another task is already reading / writing this fd")
         }
         Refused::Os(errno) => kernel_error(py, fd, *errno),
     }
@@ -78,7 +78,7 @@ fn refusal(py: Python<'_>, fd: RawFd, refused: &Refused) -> PyErr {
 pub fn kernel_error(py: Python<'_>, fd: RawFd, errno: Errno) -> PyErr {
     if fd < 0 {
         let text = format!("file descriptor cannot be a negative integer ({fd})");
-        return raise::<PyValueError>(text);
+        return raise::<PyValueError>(py, text);
     }
     os_error(py, &io::Error::from(errno))
 }
@@ -110,7 +110,7 @@ fn stop_waiting(
 pub fn announce_closing(py: Python<'_>, runner: &Runner, fd: RawFd) -> PyResult<()> {
     let waiting = with_table(py, runner, |table, _| table.forget(fd))?;
     waiting.into_iter().try_for_each(|task| {
-        let error = raise::<ClosedResourceError>("another task closed this fd");
+        let error = raise::<ClosedResourceError>(py, "another task closed this fd");
         reschedule(task.bind(py), Resume::Error(error.into_value(py)))
     })
 }

@@ -37,7 +37,7 @@ pub fn spawn_into<'py>(
     let this = nursery.get();
     // One that a crashed run has left behind is of no use to another run.
     if this.closed.get(py) || !this.parent.get().runner.is(runner) {
-        return Err(raise::<PyRuntimeError>("Nursery is closed to new arrivals"));
+        return Err(raise::<PyRuntimeError>(py, "Nursery is closed to new arrivals"));
     }
     let birth = Birth {
         function,

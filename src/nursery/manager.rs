@@ -78,15 +78,16 @@ impl NurseryManager {
         Self::end(slf, exc)
     }
 
-    fn __enter__(&self) -> PyResult<()> {
+    fn __enter__(&self, py: Python<'_>) -> PyResult<()> {
         Err(raise::<PyRuntimeError>(
+            py,
             "use 'async with open_nursery(...)', not 'with open_nursery(...)'",
         ))
     }
 
     #[pyo3(signature = (*_args))]
-    fn __exit__(&self, _args: &Bound<'_, PyAny>) -> PyResult<()> {
-        Err(raise::<PyAssertionError>("Never called, but should be defined"))
+    fn __exit__(&self, py: Python<'_>, _args: &Bound<'_, PyAny>) -> PyResult<()> {
+        Err(raise::<PyAssertionError>(py, "Never called, but should be defined"))
     }
 
     #[getter]
@@ -162,7 +163,10 @@ impl Leaf for Enter {
         let scope = CancelScope::make(py, f64::INFINITY, f64::INFINITY, false)?;
         CancelScope::enter(&scope, &task)?;
         let Some(node) = scope.get().node(py) else {
-            return Err(raise::<PyRuntimeError>("the nursery's scope was closed while it opened"));
+            return Err(raise::<PyRuntimeError>(
+                py,
+                "the nursery's scope was closed while it opened",
+            ));
         };
         let manager = self.manager.get();
         tripwire!(NurseryOpened);
@@ -236,7 +240,7 @@ impl Exit {
     fn nursery<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, Nursery>> {
         match self.manager.get().nursery.get(py) {
             Some(nursery) => Ok(nursery.into_bound(py)),
-            None => Err(raise::<PyRuntimeError>("the nursery has not been opened")),
+            None => Err(raise::<PyRuntimeError>(py, "the nursery has not been opened")),
         }
     }
 
@@ -273,7 +277,7 @@ impl Exit {
         let this = nursery.get();
         let innermost = this.parent.get().child_nurseries.with(py, ThinVec::pop);
         if !innermost.is_some_and(|innermost| innermost.is(nursery)) {
-            return Err(raise::<PyAssertionError>("Nursery misnesting detected!"));
+            return Err(raise::<PyAssertionError>(py, "Nursery misnesting detected!"));
         }
         // Without memory for a group that error leaves instead; the scope is closed all the same.
         let combined = combine(py, this.pending_excs.take(py), this.strict)

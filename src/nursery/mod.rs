@@ -68,8 +68,12 @@ pooled!(Nursery);
 impl Nursery {
     #[new]
     #[pyo3(signature = (*_args, **_kwargs))]
-    fn refuse(_args: &Bound<'_, PyTuple>, _kwargs: Option<&Bound<'_, PyDict>>) -> PyResult<Self> {
-        Err(no_public_constructor("trio.Nursery"))
+    fn refuse(
+        py: Python<'_>,
+        _args: &Bound<'_, PyTuple>,
+        _kwargs: Option<&Bound<'_, PyDict>>,
+    ) -> PyResult<Self> {
+        Err(no_public_constructor(py, "trio.Nursery"))
     }
 
     /// The tasks that are in the nursery now, as a frozenset.

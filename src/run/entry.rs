@@ -43,7 +43,7 @@ pub fn begin_run<'py>(
 ) -> PyResult<Bound<'py, Runner>> {
     let py = local.py();
     if current::runner_or_none(py).is_some() {
-        return Err(raise::<PyRuntimeError>("Attempted to call run() from inside a run()"));
+        return Err(raise::<PyRuntimeError>(py, "Attempted to call run() from inside a run()"));
     }
     let options = Options { strict_exception_groups: strict, namespace, is_guest, system_context };
     surviving(py, || {

@@ -62,7 +62,10 @@ pub fn finish<'py>(
 fn finish_root<'py>(run: &Runner, py: Python<'py>, outcome: Ending<'py>) -> PyResult<()> {
     outcome?;
     if run.living.get(py) > 0 {
-        return Err(raise::<TrioInternalError>("tasks are left although the root task has ended"));
+        return Err(raise::<TrioInternalError>(
+            py,
+            "tasks are left although the root task has ended",
+        ));
     }
     Ok(())
 }
@@ -93,7 +96,7 @@ fn check_nesting<'py>(
         format!("Nursery stack corrupted: Nursery surrounding {}", task.repr()?)
     };
     let text = format!("{what} was closed before the task exited\n{MISNESTING_ADVICE}");
-    let error = raise::<PyRuntimeError>(text);
+    let error = raise::<PyRuntimeError>(py, text);
     let context: Option<Bound<'_, PyBaseException>> =
         outcome.err().map(|error| error.into_value(py).into_bound(py));
     set_context(py, &error, context.as_ref());

@@ -23,7 +23,7 @@ use super::tick::{take_events, Ticker};
 use crate::core::poller::PollSet;
 use crate::core::Runner;
 use crate::interop::cell::{LoopCell, LoopRef, LoopValue};
-use crate::interop::errors::{os_error, with_exception_aside};
+use crate::interop::errors::{internal_error, os_error, with_exception_aside};
 use crate::interop::gc::{gc_fields, Trace};
 use crate::interop::imports;
 use crate::interop::outcome::to_object;
@@ -101,13 +101,13 @@ impl GuestRun {
                 Ok(())
             })
         });
-        if let Err(error) = begun {
+        let begun = begun.and_then(|()| surviving(py, || slf.get().prepare_next(slf)));
+        if begun.is_err() && !slf.get().finished.get(py) {
             slf.get().finished.set(py, true);
             slf.get().runner.put(py, None);
             slf.get().close.bind(py).call0()?;
-            return Err(error);
         }
-        Self::answering(slf, || slf.get().prepare_next(slf))
+        begun
     }
 
     /// One tick, called by the host.
@@ -141,18 +141,26 @@ impl GuestRun {
 }
 
 impl GuestRun {
-    /// Does what the host has called for. Should that panic, the host is told that the run has ended.
+    /// Does what the host has called for. Should that be impossible, because of a panic or because the
+    /// host does not take the next call, the run ends and the host is told so; what the host's own
+    /// function has raised is raised, too.
     fn answering(slf: &Bound<'_, Self>, work: impl FnOnce() -> PyResult<()>) -> PyResult<()> {
+        let py = slf.py();
         let mut result = Ok(());
-        let survived = surviving(slf.py(), || {
+        let survived = surviving(py, || {
             result = work();
             Ok(())
         });
-        match survived {
-            Ok(()) => result,
-            Err(error) if slf.get().finished.get(slf.py()) => Err(error),
-            Err(error) => slf.get().finish(slf.py(), Err(error)),
+        let reason = match (survived, &result) {
+            (Ok(()), Ok(())) => return result,
+            (Ok(()), Err(error)) => error.clone_ref(py),
+            (Err(panic), _) => panic,
+        };
+        if slf.get().finished.get(py) {
+            return Err(reason);
         }
+        slf.get().finish(py, Err(internal_error(py, reason)))?;
+        result
     }
 
     fn tick_now(slf: &Bound<'_, Self>) -> PyResult<()> {
@@ -185,8 +193,7 @@ impl GuestRun {
         slf.get().mark_scheduled(py, true);
         tripwire!(GuestResumed);
         if let Err(error) = outcome.call_method0(intern!(py, "unwrap")) {
-            let error = crate::interop::errors::internal_error(py, error);
-            return slf.get().finish(py, Err(error));
+            return slf.get().finish(py, Err(internal_error(py, error)));
         }
         Self::tick_now(slf)
     }
@@ -250,7 +257,9 @@ impl GuestRun {
             Ok(()) => runner.get().main_outcome.take(py).unwrap_or_else(|| Ok(py.None())),
             Err(error) => Err(error.into_value(py)),
         };
-        self.done.bind(py).call1((to_object(py, outcome)?,))?;
+        let told =
+            to_object(py, outcome).or_else(|error| to_object(py, Err(error.into_value(py))))?;
+        self.done.bind(py).call1((told,))?;
         Ok(())
     }
 }

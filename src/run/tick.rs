@@ -299,9 +299,10 @@ impl Coins {
 
 /// The generator `_r` of `trio._core._run`, which programs may seed or replace.
 fn generator<'py>(namespace: &Bound<'py, PyDict>) -> PyResult<Bound<'py, PyAny>> {
-    match namespace.get_item(intern!(namespace.py(), "_r"))? {
+    let py = namespace.py();
+    match namespace.get_item(intern!(py, "_r"))? {
         Some(random) => Ok(random),
-        None => Err(raise::<TrioInternalError>("trio._core._run._r is gone")),
+        None => Err(raise::<TrioInternalError>(py, "trio._core._run._r is gone")),
     }
 }
 

@@ -85,9 +85,10 @@ pub fn add_parking_lot_breaker(
     task: &Bound<'_, Task>,
     lot: &Bound<'_, ParkingLot>,
 ) -> PyResult<()> {
-    if task.get().node.get(task.py()).is_none() {
+    let py = task.py();
+    if task.get().node.get(py).is_none() {
         let text = "Attempted to add already exited task as lot breaker.";
-        return Err(raise::<BrokenResourceError>(text));
+        return Err(raise::<BrokenResourceError>(py, text));
     }
     add_breaker(task, lot);
     Ok(())
@@ -110,7 +111,7 @@ pub fn remove_parking_lot_breaker(task: &Bound<'_, PyAny>, lot: &Bound<'_, PyAny
 /// The error for a registration that is not there.
 pub fn not_registered(py: Python<'_>) -> PyErr {
     let text = "Attempted to remove task as breaker for a lot it is not registered for";
-    let error = raise::<PyRuntimeError>(text);
+    let error = raise::<PyRuntimeError>(py, text);
     error.set_cause(py, None);
     error
 }

@@ -178,9 +178,11 @@ impl CapacityLimiter {
     /// Raises:
     ///     RuntimeError: if the borrower has no token.
     fn release_on_behalf_of(slf: &Bound<'_, Self>, borrower: &Bound<'_, PyAny>) -> PyResult<()> {
+        let py = slf.py();
         check_caller(slf)?;
-        if !slf.get().borrowers.bind(slf.py()).discard(borrower)? {
+        if !slf.get().borrowers.bind(py).discard(borrower)? {
             return Err(raise::<PyRuntimeError>(
+                py,
                 "this borrower isn't holding any of this CapacityLimiter's tokens",
             ));
         }
@@ -251,6 +253,7 @@ impl CapacityLimiter {
         let borrowers = self.borrowers.bind(py);
         if borrowers.contains(borrower)? {
             return Err(raise::<PyRuntimeError>(
+                py,
                 "this borrower is already holding one of this CapacityLimiter's tokens",
             ));
         }

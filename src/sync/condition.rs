@@ -68,7 +68,7 @@ impl Condition {
             None => Bound::new(py, Lock::new(py)?)?,
             Some(given) => match given.cast::<Lock>() {
                 Ok(lock) => lock.clone(),
-                Err(_) => return Err(raise::<PyTypeError>("lock must be a trio.Lock")),
+                Err(_) => return Err(raise::<PyTypeError>(py, "lock must be a trio.Lock")),
             },
         };
         let lock = lock.into_super().unbind();
@@ -116,12 +116,13 @@ impl Condition {
     ///     RuntimeError: if this task does not have the lock.
     #[pyo3(signature = (n = Count::of(1)), text_signature = "($self, n=1)")]
     fn notify(slf: &Bound<'_, Self>, n: Count) -> PyResult<()> {
+        let py = slf.py();
         let lock = slf.get().lock.get();
-        if !lock.is_owned_by(&current::task(slf.py())?) {
-            return Err(raise::<PyRuntimeError>("must hold the lock to notify"));
+        if !lock.is_owned_by(&current::task(py)?) {
+            return Err(raise::<PyRuntimeError>(py, "must hold the lock to notify"));
         }
         for _ in 0..n.get()? {
-            if !transfer(slf, lock.lot(slf.py())) {
+            if !transfer(slf, lock.lot(py)) {
                 break;
             }
         }
@@ -193,7 +194,7 @@ impl Leaf for Wait {
                 let condition = self.condition.bind(py);
                 let lock = condition.get().lock.bind(py);
                 if !lock.get().is_owned_by(&task) {
-                    return Err(raise::<PyRuntimeError>("must hold the lock to wait"));
+                    return Err(raise::<PyRuntimeError>(py, "must hold the lock to wait"));
                 }
                 LockImpl::hand_over(lock, &task)?;
                 join(condition, &task, task.clone().unbind());

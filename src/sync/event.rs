@@ -74,8 +74,9 @@ impl Event {
         imports::event_statistics(py)?.call1((waiting,))
     }
 
-    fn __bool__(&self) -> PyResult<bool> {
+    fn __bool__(&self, py: Python<'_>) -> PyResult<bool> {
         Err(raise::<PyNotImplementedError>(
+            py,
             "Trio events cannot be treated as bools; consider using `event.is_set()` instead.",
         ))
     }

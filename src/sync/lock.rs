@@ -154,7 +154,7 @@ impl LockImpl {
         let this = lock.get();
         let py = task.py();
         if this.is_owned_by(task) {
-            return Err(raise::<PyRuntimeError>("attempt to re-acquire an already held Lock"));
+            return Err(raise::<PyRuntimeError>(py, "attempt to re-acquire an already held Lock"));
         }
         if this.owner.is_some(py) {
             return Ok(false);
@@ -170,7 +170,7 @@ impl LockImpl {
         let py = task.py();
         let this = lock.get();
         if !this.is_owned_by(task) {
-            return Err(raise::<PyRuntimeError>("can't release a Lock you don't own"));
+            return Err(raise::<PyRuntimeError>(py, "can't release a Lock you don't own"));
         }
         let lot = this.lot(py);
         if !remove_breaker(task, lot) {
@@ -197,7 +197,7 @@ impl LockImpl {
             Ok(owner) => format!("Owner of this lock exited without releasing: {owner}"),
             Err(error) => return error,
         };
-        let explained = raise::<BrokenResourceError>(text);
+        let explained = raise::<BrokenResourceError>(py, text);
         set_context(py, &explained, Some(error.value(py)));
         explained.set_cause(py, None);
         explained

@@ -96,10 +96,11 @@ impl ParkingLot {
     ///     count: how many at most; ``math.inf`` for all.
     #[pyo3(signature = (new_lot, *, count = Count::of(1)), text_signature = "($self, new_lot, *, count=1)")]
     fn repark(slf: &Bound<'_, Self>, new_lot: &Bound<'_, PyAny>, count: Count) -> PyResult<()> {
+        let py = slf.py();
         let Ok(new_lot) = new_lot.cast::<Self>() else {
-            return Err(raise::<PyTypeError>("new_lot must be a ParkingLot"));
+            return Err(raise::<PyTypeError>(py, "new_lot must be a ParkingLot"));
         };
-        for _ in 0..count.get()?.min(slf.get().len(slf.py())) {
+        for _ in 0..count.get()?.min(slf.get().len(py)) {
             transfer(slf, new_lot);
         }
         Ok(())
@@ -197,7 +198,7 @@ impl ParkingLot {
             Some(culprits) if !culprits.bind(py).is_empty() => {
                 let culprits = culprits.bind(py).repr()?;
                 let text = format!("Attempted to park in parking lot broken by {culprits}");
-                Err(raise::<BrokenResourceError>(text))
+                Err(raise::<BrokenResourceError>(py, text))
             }
             _ => Ok(()),
         }
@@ -215,7 +216,7 @@ impl ParkingLot {
         let text = format!("Parking lot broken by {}", task.str()?);
         let mut result = Ok(());
         for sleeper in sleepers {
-            let error = raise::<BrokenResourceError>(text.clone()).into_value(py);
+            let error = raise::<BrokenResourceError>(py, text.clone()).into_value(py);
             result = result.and(reschedule(sleeper.bind(py), Resume::Error(error)));
         }
         result

@@ -65,19 +65,20 @@ impl Semaphore {
         initial_value: &Bound<'_, PyAny>,
         max_value: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<Self> {
+        let py = initial_value.py();
         let Ok(initial) = initial_value.cast::<PyInt>() else {
-            return Err(raise::<PyTypeError>("initial_value must be an int"));
+            return Err(raise::<PyTypeError>(py, "initial_value must be an int"));
         };
         if initial.lt(0)? {
-            return Err(raise::<PyValueError>("initial value must be >= 0"));
+            return Err(raise::<PyValueError>(py, "initial value must be >= 0"));
         }
         let mut limit = None;
         if let Some(max_value) = max_value {
             let Ok(max_value) = max_value.cast::<PyInt>() else {
-                return Err(raise::<PyTypeError>("max_value must be None or an int"));
+                return Err(raise::<PyTypeError>(py, "max_value must be None or an int"));
             };
             if max_value.lt(initial)? {
-                return Err(raise::<PyValueError>("max_values must be >= initial_value"));
+                return Err(raise::<PyValueError>(py, "max_values must be >= initial_value"));
             }
             limit = Some(max_value.extract()?);
         }
@@ -131,7 +132,7 @@ impl Semaphore {
         }
         let value = this.value.get(py);
         if this.max_value == Some(value) {
-            return Err(raise::<PyValueError>("semaphore released too many times"));
+            return Err(raise::<PyValueError>(py, "semaphore released too many times"));
         }
         this.value.set(py, value.saturating_add(1));
         Ok(())

@@ -118,8 +118,12 @@ pooled!(Task);
 impl Task {
     #[new]
     #[pyo3(signature = (*_args, **_kwargs))]
-    fn refuse(_args: &Bound<'_, PyTuple>, _kwargs: Option<&Bound<'_, PyDict>>) -> PyResult<Self> {
-        Err(no_public_constructor("trio.lowlevel.Task"))
+    fn refuse(
+        py: Python<'_>,
+        _args: &Bound<'_, PyTuple>,
+        _kwargs: Option<&Bound<'_, PyDict>>,
+    ) -> PyResult<Self> {
+        Err(no_public_constructor(py, "trio.lowlevel.Task"))
     }
 
     #[getter]

@@ -117,7 +117,7 @@ pub fn reschedule(task: &Bound<'_, Task>, resume: Resume) -> PyResult<()> {
     let this = task.get();
     if this.scheduled.get(py) {
         drop(resume);
-        return Err(raise::<PyAssertionError>("the task has been rescheduled already"));
+        return Err(raise::<PyAssertionError>(py, "the task has been rescheduled already"));
     }
     this.scheduled.set(py, true);
     this.armed.set(py, false);

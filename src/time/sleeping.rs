@@ -45,7 +45,7 @@ impl Leaf for Sleep {
         let deadline = match self.until {
             Until::Seconds(0.0) | Until::Past => return poll_checkpoint(py, turn),
             Until::Seconds(seconds) if seconds < 0.0 => {
-                return Err(raise::<PyValueError>("`seconds` must be non-negative"));
+                return Err(raise::<PyValueError>(py, "`seconds` must be non-negative"));
             }
             Until::Seconds(seconds) => now()? + seconds,
             Until::Deadline(deadline) => {
@@ -57,7 +57,7 @@ impl Leaf for Sleep {
             }
         };
         if deadline.is_nan() {
-            return Err(raise::<PyValueError>("deadline must not be NaN"));
+            return Err(raise::<PyValueError>(py, "deadline must not be NaN"));
         }
         go_to_sleep(&task, deadline)
     }
@@ -65,10 +65,11 @@ impl Leaf for Sleep {
 
 /// The end of a sleep, by its deadline or by an interruption.
 fn wake_up(task: &Bound<'_, Task>) -> PyResult<Poll> {
+    let py = task.py();
     if receive(task)?.is_some() {
-        return Err(raise::<PyRuntimeError>("Should never have been rescheduled!"));
+        return Err(raise::<PyRuntimeError>(py, "Should never have been rescheduled!"));
     }
-    pending_cancellation(task).map_or(Ok(Poll::Ready), |error| Err(overslept(task.py(), error)))
+    pending_cancellation(task).map_or(Ok(Poll::Ready), |error| Err(overslept(py, error)))
 }
 
 /// The error for a task that is cancelled when its sleep's deadline has passed, which is then the reason.

@@ -61,7 +61,7 @@ pub fn current_effective_deadline(py: Python<'_>) -> PyResult<f64> {
 #[pyo3(signature = (deadline, *, shield = false))]
 pub fn move_on_at(py: Python<'_>, deadline: f64, shield: bool) -> PyResult<Bound<'_, CancelScope>> {
     if deadline.is_nan() {
-        return Err(raise::<PyValueError>("deadline must not be NaN"));
+        return Err(raise::<PyValueError>(py, "deadline must not be NaN"));
     }
     CancelScope::make(py, deadline, f64::INFINITY, shield)
 }
@@ -82,10 +82,10 @@ pub fn move_on_after(
     shield: bool,
 ) -> PyResult<Bound<'_, CancelScope>> {
     if seconds < 0.0 {
-        return Err(raise::<PyValueError>("`seconds` must be non-negative"));
+        return Err(raise::<PyValueError>(py, "`seconds` must be non-negative"));
     }
     if seconds.is_nan() {
-        return Err(raise::<PyValueError>("`seconds` must not be NaN"));
+        return Err(raise::<PyValueError>(py, "`seconds` must not be NaN"));
     }
     CancelScope::make(py, f64::INFINITY, seconds, shield)
 }

@@ -18,7 +18,7 @@ use smallbox::{smallbox, SmallBox};
 use super::{Request, Trap};
 use crate::interop::cell::{LoopCell, LoopValue};
 use crate::interop::coroutine::return_value;
-use crate::interop::errors::with_exception_aside;
+use crate::interop::errors::{bare, with_exception_aside};
 use crate::interop::fallible::raise;
 use crate::interop::pool::{self, pooled};
 use crate::interop::slots::{self, Next, Resumable};
@@ -116,12 +116,12 @@ impl Awaitable {
     fn advance(&self, py: Python<'_>, error: Option<PyErr>) -> PyResult<Poll> {
         let turn = self.phase.get(py);
         if turn >= STANDING_STILL {
-            return Self::refuse(turn, error);
+            return Self::refuse(py, turn, error);
         }
         self.phase.set(py, RUNNING);
         // The phase keeps everybody else away from the leaf, so its cell may be open while it runs.
         let result = self.leaf.with(py, |leaf| match (leaf, error) {
-            (None, _) => Self::refuse(DONE, None),
+            (None, _) => Self::refuse(py, DONE, None),
             (Some(leaf), None) => leaf.poll(py, turn),
             (Some(_), Some(error)) if turn == 0 => Err(error),
             (Some(leaf), Some(error)) => leaf.throw(py, error),
@@ -137,12 +137,12 @@ impl Awaitable {
     }
 
     #[cold]
-    fn refuse(phase: Phase, error: Option<PyErr>) -> PyResult<Poll> {
+    fn refuse(py: Python<'_>, phase: Phase, error: Option<PyErr>) -> PyResult<Poll> {
         match (phase, error) {
             (IDLE, error) => error.map_or(Ok(Poll::Ready), Err),
             (STANDING_STILL, error) => error.map_or(Ok(Poll::Trap(Request::Park)), Err),
-            (RUNNING, _) => Err(raise::<PyRuntimeError>("coroutine is being awaited already")),
-            _ => Err(raise::<PyRuntimeError>("cannot reuse already awaited coroutine")),
+            (RUNNING, _) => Err(raise::<PyRuntimeError>(py, "coroutine is being awaited already")),
+            _ => Err(raise::<PyRuntimeError>(py, "cannot reuse already awaited coroutine")),
         }
     }
 
@@ -259,8 +259,10 @@ impl Awaitable {
             }
             _ => {}
         }
-        match self.advance(py, Some(PyGeneratorExit::new_err(()))) {
-            Ok(Poll::Trap(_)) => Err(raise::<PyRuntimeError>("coroutine ignored GeneratorExit")),
+        match self.advance(py, Some(bare::<PyGeneratorExit>(py))) {
+            Ok(Poll::Trap(_)) => {
+                Err(raise::<PyRuntimeError>(py, "coroutine ignored GeneratorExit"))
+            }
             Ok(_) => Ok(()),
             Err(error)
                 if error.is_instance_of::<PyGeneratorExit>(py)

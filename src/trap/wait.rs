@@ -38,7 +38,7 @@ fn call_python(task: &Bound<'_, Task>, plan: &Plan, why: &Interruption) -> PyRes
     } else if answer.is(&members.get_item(1)?) {
         Ok(AbortOutcome::Failed)
     } else {
-        Err(raise::<TrioInternalError>("abort function must return Abort enum"))
+        Err(raise::<TrioInternalError>(py, "abort function must return Abort enum"))
     }
 }
 

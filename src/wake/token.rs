@@ -28,8 +28,12 @@ impl TrioToken {
 impl TrioToken {
     #[new]
     #[pyo3(signature = (*_args, **_kwargs))]
-    fn refuse(_args: &Bound<'_, PyTuple>, _kwargs: Option<&Bound<'_, PyDict>>) -> PyResult<Self> {
-        Err(no_public_constructor("trio.lowlevel.TrioToken"))
+    fn refuse(
+        py: Python<'_>,
+        _args: &Bound<'_, PyTuple>,
+        _kwargs: Option<&Bound<'_, PyDict>>,
+    ) -> PyResult<Self> {
+        Err(no_public_constructor(py, "trio.lowlevel.TrioToken"))
     }
 
     /// Have a function called in the run's thread.

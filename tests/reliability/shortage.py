@@ -13,6 +13,8 @@ lives, the run ends, no descriptor stays open, no task lives on, and the same pr
 
 from __future__ import annotations
 
+import collections
+import functools
 import gc
 import json
 import os
@@ -45,6 +47,8 @@ try:
 except ImportError:
     _testcapi = None
 
+Way = Callable[[essentials.Program], object]
+
 FAR = 300_000
 LIMIT = 5.0
 HANGS = "it hangs"
@@ -54,6 +58,9 @@ OTHER_WORDS = re.compile(
     "PyObject pointer is null"
 )
 
+
+# What is said if a thread had no memory to say that it is done: nobody ever hears of it then, and so it is with genuine Trio.
+DEAF = re.compile("a worker has died|Exception while delivering result of thread")
 
 # Where CPython 3.11 itself crashes: `warnings.warn` looks into a frame that it had no memory for, and a new context is
 # deallocated before it is complete. These are the functions of ours that call them.
@@ -124,12 +131,12 @@ def in_a_fork(work: Callable[[], Any], said: IO[str]) -> tuple[Any, str]:
     return None, f"{how}: {said.read()[-1500:]}"
 
 
-def count_allocations(program: essentials.Program) -> int:
+def count_allocations(program: essentials.Program, way: Way) -> int:
     """How many allocations a program makes, more or less."""
     left = 1000  # beyond the numbers that the interpreter keeps, so that each new one is an allocation
     _testcapi.set_nomemory(FAR, 0)
     try:
-        trio.run(program)
+        way(program)
         while True:
             object()
             left += 1
@@ -153,17 +160,38 @@ def ancestry(error: BaseException) -> Iterator[BaseException]:
         waiting += [*getattr(at, "exceptions", ()), at.__cause__, at.__context__]
 
 
-def suffer(program: essentials.Program, plan: Plan) -> Attempt:
+def run_as_guest(program: essentials.Program) -> None:
+    """Run a program as the guest of a host that needs no luck with memory: where it has none, it tries again."""
+    calls: collections.deque[Callable[[], object]] = collections.deque()
+    outcomes: list[Any] = []
+
+    def persist(append: Callable[[Any], None], item: Any) -> None:
+        while True:
+            try:
+                return append(item)
+            except MemoryError:
+                pass
+
+    ask, done = functools.partial(persist, calls.append), functools.partial(persist, outcomes.append)
+    trio.lowlevel.start_guest_run(program, run_sync_soon_threadsafe=ask, done_callback=done)
+    while not outcomes:
+        while not calls:
+            time.sleep(0.0001)
+        calls.popleft()()
+    outcomes.pop().unwrap()
+
+
+def suffer(program: essentials.Program, plan: Plan, way: Way) -> Attempt:
     """Run a program while allocations fail; see how it ends, and what is left of the interpreter."""
     sys.unraisablehook = lambda event: None
-    threading.excepthook = lambda event: None
-    if program is essentials.thread:
-        trio.run(program)  # from here on there is a worker: a new thread without memory never tells its starter
+    threading.excepthook = lambda event: os.write(2, b"a worker has died") and None
+    if program is essentials.thread or way is run_as_guest:
+        trio.run(essentials.thread)  # from here on there is a worker: a new thread without memory never tells its starter
     before = descriptors()
     excused, attempt = Excuses(), Attempt("unnoticed")
     _testcapi.set_nomemory(plan.start - 1, plan.start - 1 + plan.count)
     try:
-        trio.run(program)
+        way(program)
     except BaseException as error:
         _testcapi.remove_mem_hooks()
         in_socket_module = any(map(raised_in_socket_module, ancestry(error)))
@@ -223,14 +251,15 @@ def left_behind(before: dict[int, str], excused: Excuses) -> str:
 def plans_for(book: Book, total: int, state: str) -> list[Plan]:
     """Which allocations fail: in the quick set some, left to chance.
 
-    In the long set all; in a fresh process, where most of them are of imports, every fifth.
+    In the long set all; in a fresh process, where most of them are of imports, and in guest runs every fifth.
     """
-    if book.long and state == "fresh":
+    if book.long and state != "used":
         return [Plan(start) for start in range(1 + book.random.randrange(5), total + 1, 5)]
     if book.long:
         return [Plan(start, count) for count in (1, 3) for start in range(1, total + 1)]
+    counts = (1,) if state == "guest" else (1, 1, 3)  # its end begins with a failure already
     starts = sorted(book.random.sample(range(1, total + 1), min(20, total)))
-    return [Plan(start, book.random.choice((1, 1, 3))) for start in starts]
+    return [Plan(start, book.random.choice(counts)) for start in starts]
 
 
 def elsewhere(book: Book) -> bool:
@@ -249,16 +278,15 @@ def elsewhere(book: Book) -> bool:
     return True
 
 
-def explore(book: Book, state: str, said: IO[str], ends: dict[str, int]) -> None:
+def explore(book: Book, state: str, way: Way, said: IO[str], ends: dict[str, int]) -> None:
     """All programs, each with all its plans."""
     for name, program in essentials.PROGRAMS.items():
-        total, wrong = in_a_fork(lambda program=program: count_allocations(program), said)
+        total, wrong = in_a_fork(lambda program=program, way=way: count_allocations(program, way), said)
         book.check(f"{name} ({state}) without shortage", total is not None, wrong)
         for plan in plans_for(book, total or 0, state):
-            found, wrong = in_a_fork(lambda program=program, plan=plan: suffer(program, plan), said)
+            found, wrong = in_a_fork(lambda program=program, plan=plan, way=way: suffer(program, plan, way), said)
             ended, wrong = found or ("the process ended", wrong)
-            if wrong.startswith(HANGS) and program is essentials.thread:
-                # The thread itself had no memory to say that it is done; so it is with genuine Trio.
+            if wrong.startswith(HANGS) and (program is essentials.thread or DEAF.search(wrong)):
                 ended, wrong = "a result that its thread could not deliver", ""
             if CRASH_OF_CPYTHON.match(wrong):
                 ended, wrong = "a crash of the interpreter's own", ""
@@ -280,12 +308,13 @@ def study(book: Book) -> None:
     ends: dict[str, int] = {}
     with tempfile.TemporaryFile("w+") as said:
         gc.freeze()
-        explore(book, "fresh", said, ends)
+        explore(book, "fresh", trio.run, said, ends)
         for program in essentials.PROGRAMS.values():
             trio.run(program)
         collect()
         gc.freeze()
-        explore(book, "used", said, ends)
+        explore(book, "used", trio.run, said, ends)
+        explore(book, "guest", run_as_guest, said, ends)
     for ended, count in sorted(ends.items(), key=lambda item: -item[1]):
         book.figure(f"ended with {ended}" if ended != "unnoticed" else ended, count)
 
