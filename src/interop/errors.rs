@@ -160,6 +160,11 @@ pub fn bare<E: pyo3::PyTypeInfo>(py: Python<'_>) -> PyErr {
     PyErr::fetch(py)
 }
 
+/// An exception that was kept, to be raised again.
+pub fn raised_again(py: Python<'_>, error: Py<PyBaseException>) -> PyErr {
+    PyErr::from_value(error.into_bound(py).into_any())
+}
+
 /// `TrioInternalError` caused by `cause`.
 pub fn internal_error(py: Python<'_>, cause: PyErr) -> PyErr {
     if cause.is_instance_of::<TrioInternalError>(py) {

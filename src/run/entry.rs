@@ -25,6 +25,7 @@ use crate::interop::panics::surviving;
 use crate::interop::run_context;
 use crate::kernel::tripwires::tripwire;
 use crate::kernel::{CancelTree, DeadlineHeap, IdleSet, RunQueue};
+use crate::sync::forget_keeper;
 use crate::task::{spawn, Birth, Task};
 
 /// Makes the run object and installs it as this thread's run.
@@ -181,6 +182,7 @@ fn take_apart(runner: &Bound<'_, Runner>) -> PyResult<()> {
         run.scopes.with(py, |tree| tree.tasks().map(|it| it.clone_ref(py)).collect());
     for task in &orphans {
         task.get().show_context(py);
+        forget_keeper(py, task.get());
     }
     drop((poller, leftovers, calls, orphans));
     // What tasks that outlive the run refer to must not keep each other alive through it.

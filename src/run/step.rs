@@ -9,6 +9,7 @@ use crate::core::instruments::Hook;
 use crate::core::Runner;
 use crate::interop::context::EnteredContext;
 use crate::interop::coroutine::{throw, Resumed};
+use crate::interop::errors::raised_again;
 use crate::interop::fallible::raise;
 use crate::kernel::tripwires::tripwire;
 use crate::task::{deliver_pending, go_on, reschedule, Resume, Task};
@@ -57,7 +58,7 @@ fn resume_task<'py>(task: &Bound<'py, Task>) -> PyResult<Resumed<'py>> {
     if this.throws.get(py) {
         this.throws.set(py, false);
         if let Resume::Error(error) = this.inbox.take(py) {
-            return Ok(throw(&coroutine, PyErr::from_value(error.into_bound(py).into_any())));
+            return Ok(throw(&coroutine, raised_again(py, error)));
         }
     }
     Ok(go_on(&coroutine))

@@ -86,11 +86,9 @@ impl Ticker {
         self.on_calm = OnCalm::Nothing;
         self.timeout = 0.0;
         if runner.queue.with(py, |queue| queue.is_empty()) {
-            let next = runner.deadlines.with(py, |heap| heap.next());
-            self.timeout = match next {
-                Some(deadline) => runner.clock.sleep_time(py, deadline)?.clamp(0.0, MAX_TIMEOUT),
-                None => MAX_TIMEOUT,
-            };
+            // A clock of the program's is asked even if there is no deadline.
+            let next = runner.deadlines.with(py, |heap| heap.next()).unwrap_or(f64::INFINITY);
+            self.timeout = runner.clock.sleep_time(py, next)?.clamp(0.0, MAX_TIMEOUT);
             self.plan_for_calm(runner, py);
         }
         let instruments = runner.instruments.get();

@@ -5,7 +5,8 @@
 //! which is put together whenever somebody looks: from the tasks in `KEEPERS`, which have had a lot at
 //! some time and are still alive.
 //!
-//! Invariant: a task is in `KEEPERS`, under `Task::breaker_slot`, from its first lot to its end.
+//! Invariant: a task is in `KEEPERS`, under `Task::breaker_slot`, from its first lot to its end, or to
+//! that of its run.
 
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
@@ -60,12 +61,17 @@ pub fn task_exited(py: Python<'_>, task: &Bound<'_, Task>) -> PyResult<()> {
     break_lots_of(task)
 }
 
-fn break_lots_of(task: &Bound<'_, Task>) -> PyResult<()> {
-    let py = task.py();
-    let slot = SlabKey::from_bits(task.get().breaker_slot.get(py));
-    task.get().breaker_slot.set(py, NOT_A_KEEPER);
+/// Does no longer keep a task alive, which will never come to its end.
+pub fn forget_keeper(py: Python<'_>, task: &Task) {
+    let slot = SlabKey::from_bits(task.breaker_slot.get(py));
+    task.breaker_slot.set(py, NOT_A_KEEPER);
     let listed = KEEPERS.with(py, |tasks| tasks.as_mut().and_then(|tasks| tasks.remove(slot)));
     drop(listed);
+}
+
+fn break_lots_of(task: &Bound<'_, Task>) -> PyResult<()> {
+    let py = task.py();
+    forget_keeper(py, task.get());
     for lot in task.get().breaks.take(py) {
         ParkingLot::break_because_of(lot.bind(py).cast()?, task)?;
     }

@@ -5,7 +5,7 @@
 //! wait is interrupted it still takes the lock, however long that takes, before it raises: the block
 //! around the wait owns the lock whatever happens.
 
-use pyo3::exceptions::{PyRuntimeError, PyTypeError};
+use pyo3::exceptions::{PyBaseException, PyRuntimeError, PyTypeError};
 use pyo3::prelude::*;
 use pyo3::{PyTraverseError, PyVisit};
 
@@ -13,6 +13,7 @@ use super::holding::{leave, Holdable};
 use super::lock::{Lock, LockImpl};
 use crate::core::current;
 use crate::interop::cell::LoopCell;
+use crate::interop::errors::raised_again;
 use crate::interop::fallible::raise;
 use crate::interop::gc::{gc_fields, Trace};
 use crate::interop::imports;
@@ -176,9 +177,9 @@ enum Stage {
     /// The task is in the condition's queue or, after a notification, in the lock's.
     Asleep,
     /// It was interrupted with this error and is in the lock's queue.
-    TakingBack(PyErr),
+    TakingBack(Py<PyBaseException>),
     /// It was interrupted with this error, has got the lock, and gives way to others once.
-    Interrupted(PyErr),
+    Interrupted(Py<PyBaseException>),
 }
 
 struct Wait {
@@ -205,15 +206,19 @@ impl Leaf for Wait {
                 Err(error) => self.take_back(&task, error),
             },
             Stage::TakingBack(error) => match receive(&task) {
-                Ok(_) => Err(error),
+                Ok(_) => Err(raised_again(py, error)),
                 Err(broken) => Err(self.lock().explain(py, broken)),
             },
-            Stage::Interrupted(error) => Err(error),
+            Stage::Interrupted(error) => Err(raised_again(py, error)),
         }
     }
 
     fn trace(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
-        visit.call(&self.condition)
+        visit.call(&self.condition)?;
+        match &self.stage {
+            Stage::TakingBack(error) | Stage::Interrupted(error) => visit.call(error),
+            Stage::Holding | Stage::Asleep => Ok(()),
+        }
     }
 }
 
@@ -228,13 +233,13 @@ impl Wait {
         let lock = self.condition.get().lock.bind(py);
         task.get().count_cancel_point(py);
         if LockImpl::try_take(lock, task)? {
-            self.stage = Stage::Interrupted(error);
+            self.stage = Stage::Interrupted(error.into_value(py));
             return Ok(Poll::Trap(Request::Checkpoint));
         }
         let lot = lock.get().lot(py);
         lot.get().check_whole(py).map_err(|broken| lock.get().explain(py, broken))?;
         join_for_good(lot, task, task.clone().unbind());
-        self.stage = Stage::TakingBack(error);
+        self.stage = Stage::TakingBack(error.into_value(py));
         Ok(Poll::Trap(Request::Park))
     }
 }

@@ -32,7 +32,7 @@ mod unbounded_queue;
 
 use pyo3::prelude::*;
 
-pub use breakers::task_exited;
+pub use breakers::{forget_keeper, task_exited};
 
 use crate::interop::async_method::AsyncMethod;
 

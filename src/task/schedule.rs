@@ -11,7 +11,7 @@ use super::Task;
 use crate::core::instruments::Hook;
 use crate::core::Reason;
 use crate::interop::cell::discard;
-use crate::interop::errors::raised_here;
+use crate::interop::errors::{raised_again, raised_here};
 use crate::interop::fallible::raise;
 use crate::interop::gc::Trace;
 use crate::interop::imports;
@@ -211,9 +211,7 @@ pub fn receive(task: &Bound<'_, Task>) -> PyResult<Option<Py<PyAny>>> {
     match task.get().inbox.take(py) {
         Resume::Nothing => Ok(None),
         Resume::Value(value) => Ok(Some(value)),
-        Resume::Error(error) => {
-            Err(raised_here(py, PyErr::from_value(error.into_bound(py).into_any())))
-        }
+        Resume::Error(error) => Err(raised_here(py, raised_again(py, error))),
         Resume::Outcome(outcome) => {
             Ok(Some(outcome.bind(py).call_method0(pyo3::intern!(py, "unwrap"))?.unbind()))
         }

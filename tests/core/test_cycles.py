@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import collections
 import gc
+import sys
 import warnings
 import weakref
 from collections.abc import Callable
@@ -149,3 +150,54 @@ def test_a_cycle_dies(make_cycle: Callable[[object], None]) -> None:
         gc.collect()
         gc.collect()
     assert [canary() for canary in canaries if canary() is not None] == []
+
+
+class BreakingClock(trio.abc.Clock):
+    """Ends a run by an error, unless there is something to do."""
+
+    def start_clock(self) -> None:
+        pass
+
+    def current_time(self) -> float:
+        return 0.0
+
+    def deadline_to_sleep_time(self, deadline: float) -> float:
+        raise ValueError(deadline)
+
+
+async def holding_locks(canary: object) -> None:
+    async with trio.Lock(), trio.StrictFIFOLock(), trio.Condition():
+        await trio.sleep_forever()
+
+
+async def waiting_for_a_condition(canary: object) -> None:
+    condition = trio.Condition()
+    task = trio.lowlevel.current_task()
+    cycle: list[object] = [canary, task]
+
+    async def interrupt() -> None:
+        # With an error that the wait keeps until it has the lock again, which somebody else has.
+        async with condition:
+            trio.lowlevel.reschedule(task, outcome.Error(LookupError(cycle)))
+            await trio.sleep_forever()
+
+    async with trio.open_nursery() as nursery, condition:
+        nursery.start_soon(interrupt)
+        await condition.wait()
+
+
+@pytest.mark.parametrize("function", [holding_locks, waiting_for_a_condition])
+def test_tasks_of_a_run_that_crashed_die(function: Callable[[object], Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "unraisablehook", lambda _: None)  # nurseries wait even if they are closed
+    canaries = []
+    for _ in range(3):
+        canary = Canary()
+        canaries.append(weakref.ref(canary))
+        with pytest.raises(trio.TrioInternalError):
+            trio.run(function, canary, clock=BreakingClock())
+        del canary
+    for _ in range(5):
+        gc.collect()
+        trio.lowlevel.in_trio_run()  # what native code lets go of outside of a run is dropped when it is called next
+    assert [canary() for canary in canaries] == [None, None, None]
+    assert trio._core._parking_lot.GLOBAL_PARKING_LOT_BREAKER == {}  # type: ignore[attr-defined]

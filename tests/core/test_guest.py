@@ -104,8 +104,9 @@ def without_complaints(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """For tasks that are left: their nurseries wait for each other even when the interpreter closes them."""
     monkeypatch.setattr(sys, "unraisablehook", lambda _: None)
     yield
-    for _ in range(3):  # they come back to life at first
+    for _ in range(5):  # they come back to life at first
         gc.collect()
+        trio.lowlevel.in_trio_run()  # what native code lets go of outside of a run is dropped when it is called next
 
 
 @pytest.mark.usefixtures("without_complaints")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import trio
 import trio.testing
 
@@ -33,3 +35,27 @@ def test_under_a_virtual_clock_every_turn_looks_for_events() -> None:
 
     for _ in range(10):  # some of the orders in which the tasks of a turn may run
         trio.run(main, clock=trio.testing.MockClock())
+
+
+def test_a_clock_is_asked_how_long_to_sleep_even_if_there_is_no_deadline() -> None:
+    asked: list[float] = []
+
+    class Polling(trio.abc.Clock):
+        def start_clock(self) -> None:
+            pass
+
+        def current_time(self) -> float:
+            return 0.0
+
+        def deadline_to_sleep_time(self, deadline: float) -> float:
+            asked.append(deadline)
+            if len(asked) == 3:
+                happened.set()
+            return 0.001
+
+    async def main() -> None:
+        await happened.wait()
+
+    happened = trio.Event()
+    trio.run(main, clock=Polling())
+    assert asked == [math.inf] * 3

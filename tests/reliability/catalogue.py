@@ -76,9 +76,9 @@ STUDIES = (
         "shortage",
         "memory that cannot be had",
         "The allocators of CPython fail by plan. A small program for each kind of thing is run once per allocation that it "
-        "makes; and once per fifth allocation in a process in which nothing has run before. It may end with MemoryError, "
-        "or with an error that was caused by one; never with a crash or a hang, and afterwards the interpreter is as good as "
-        "new. CPython 3.12 and 3.13 themselves crash if they have no memory for a function, so an older one is used.",
+        "makes; and for every fifth allocation as a guest, and in a process in which nothing has run before. It may end with "
+        "MemoryError, or with an error that was caused by one; never with a crash or a hang, and afterwards the interpreter is "
+        "as good as new. CPython 3.12 and 3.13 themselves crash if they have no memory for a function, so an older one is used.",
     ),
     Entry(
         "references",

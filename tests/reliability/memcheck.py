@@ -17,7 +17,7 @@ from xml.etree import ElementTree
 from . import builds
 from .book import Book, run
 
-TESTS = ("core", "channel")
+TESTS = ("core", "channel", "sync")
 SLOWER = 30
 
 

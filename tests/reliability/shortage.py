@@ -3,8 +3,8 @@
 CPython's own tests have a switch that makes the interpreter's allocators fail from the n-th call on
 (``_testcapi.set_nomemory``).  Each program of `essentials` is run once to count its allocations, then once for each of them,
 which fails.  Every attempt has a process of its own, forked for it: crash and hang are ends like others, and nothing is carried
-over.  It is forked once from a process in which no run has been (what is made once and kept is made under shortage), and once
-from one in which all programs have run.
+over.  It is forked from a process in which no run has been (what is made once and kept is made under shortage), and from one in
+which all programs have run; there it is run as a guest, too.
 
 The program may not notice, because somebody could do without; or it ends with `MemoryError`: alone, in groups, as a cause or
 context of what somebody made of it, which is `trio.TrioInternalError` where the loop itself was hit.  And always: the process
@@ -197,7 +197,7 @@ def suffer(program: essentials.Program, plan: Plan, way: Way) -> Attempt:
         in_socket_module = any(map(raised_in_socket_module, ancestry(error)))
         # If more than one allocation fails, the traceback may have had no memory either.
         in_socket_module |= plan.count > 1 and program in (essentials.socket, essentials.stream)
-        excused = Excuses(is_crash(error) and program is essentials.thread, in_socket_module)
+        excused = Excuses((is_crash(error) or way is run_as_guest) and program is essentials.thread, in_socket_module)
         attempt = judge(error)
     finally:
         _testcapi.remove_mem_hooks()
