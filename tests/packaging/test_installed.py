@@ -7,6 +7,8 @@ import re
 import sys
 from pathlib import Path
 
+import pytest
+
 import trio
 import trio._native
 
@@ -28,6 +30,7 @@ def test_requirements_are_those_that_the_package_imports() -> None:
     assert DISTRIBUTION.metadata["Requires-Python"] == ">=3.9"
 
 
+@pytest.mark.skipif(sys.version_info >= (3, 14), reason="newer than what a release promises")
 def test_this_python_is_among_the_classifiers() -> None:
     classifiers = DISTRIBUTION.metadata.get_all("Classifier") or []
     assert f"Programming Language :: Python :: {sys.version_info[0]}.{sys.version_info[1]}" in classifiers

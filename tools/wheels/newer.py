@@ -62,4 +62,4 @@ def environment(python: Python, wheel: Path) -> str:
 LEFT_OUT = ("--ignore=tests/static", "--ignore=tests/docs")
 
 # Without the static checkers and formatters of tests/requirements.txt, which may have no release for these yet.
-TEST_REQUIREMENTS = ("pytest", "trustme", "pyOpenSSL", "h11", "attrs", "sortedcontainers", "typing-extensions")
+TEST_REQUIREMENTS = ("pytest", "trustme", "pyOpenSSL", "h11", "attrs", "sortedcontainers", "typing-extensions", "async_generator")
