@@ -36,6 +36,7 @@ from types import CoroutineType
 
 from . import _core
 from ._core import disable_ki_protection, enable_ki_protection, start_thread_soon
+from ._native import coroutine
 from ._sync import CapacityLimiter, Event
 from ._util import coroutine_or_error
 
@@ -143,7 +144,7 @@ async def wait_all_threads_completed() -> None:
 
 def _not_a_coroutine(result: RetT, fn: object, expected: str) -> RetT:
     """Pass on what ``fn`` has returned, unless that shows that ``fn`` is an async function."""
-    if isinstance(result, CoroutineType):
+    if isinstance(result, (CoroutineType, coroutine)):
         result.close()
         name = getattr(fn, "__qualname__", fn)
         raise TypeError(f"Trio expected a {expected} function, but {name!r} appears to be asynchronous")

@@ -19,6 +19,7 @@ use crate::core::{current, Due, Reason, Runner, ScopeChange, Source};
 use crate::interop::cell::LoopCell;
 use crate::interop::fallible::raise;
 use crate::interop::gc::{gc_fields, Trace};
+use crate::interop::numbers::Truth;
 use crate::interop::pool::{self, pooled};
 use crate::kernel::tripwires::tripwire;
 use crate::kernel::{DeadlineKey, NodeId};
@@ -88,14 +89,14 @@ pooled!(CancelScope, hollow: is_retired);
 impl CancelScope {
     #[new]
     #[pyo3(
-        signature = (*, relative_deadline = f64::INFINITY, deadline = f64::INFINITY, shield = false),
+        signature = (*, relative_deadline = f64::INFINITY, deadline = f64::INFINITY, shield = Truth(false)),
         text_signature = "(*, relative_deadline=1e999, deadline=1e999, shield=False)"
     )]
     fn py_new(
         py: Python<'_>,
         relative_deadline: f64,
         deadline: f64,
-        shield: bool,
+        shield: Truth,
     ) -> PyResult<Self> {
         if deadline.is_nan() {
             return Err(raise::<PyValueError>(py, "deadline must not be NaN"));
@@ -112,7 +113,7 @@ impl CancelScope {
                 "Cannot specify both a deadline and a relative deadline",
             ));
         }
-        Ok(Self::build(deadline, relative_deadline, shield))
+        Ok(Self::build(deadline, relative_deadline, shield.0))
     }
 
     fn __enter__(slf: &Bound<'_, Self>) -> PyResult<Py<Self>> {

@@ -69,6 +69,24 @@ impl Cancelled {
         self.reason.get(py)
     }
 
+    /// What others put there; at first the three attributes.
+    #[getter]
+    fn args<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        let py = slf.py();
+        let kept = Self::inherited_args(py)?.call_method1(intern!(py, "__get__"), (slf,))?;
+        if kept.is_truthy()? {
+            return Ok(kept);
+        }
+        Ok(slf.get().fields(py)?.into_any())
+    }
+
+    #[setter]
+    fn set_args(slf: &Bound<'_, Self>, args: &Bound<'_, PyAny>) -> PyResult<()> {
+        let py = slf.py();
+        Self::inherited_args(py)?.call_method1(intern!(py, "__set__"), (slf, args))?;
+        Ok(())
+    }
+
     #[new]
     #[pyo3(signature = (*_args, **_kwargs))]
     fn refuse(
@@ -116,10 +134,8 @@ impl Cancelled {
     }
 
     fn __reduce__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
-        let this = slf.get();
         let py = slf.py();
-        let fields = (&this.source, this.source_task.get(py), this.reason.get(py));
-        let fields = fields.into_pyobject(py)?;
+        let fields = slf.get().fields(py)?;
         let create = slf.get_type().getattr(intern!(py, "_create"))?;
         Ok((create, fields).into_pyobject(py)?.into_any())
     }
@@ -134,6 +150,16 @@ impl Cancelled {
 }
 
 impl Cancelled {
+    /// The arguments of `_create`.
+    fn fields<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
+        (&self.source, self.source_task.get(py), self.reason.get(py)).into_pyobject(py)
+    }
+
+    /// The descriptor of every exception's `args`.
+    fn inherited_args(py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
+        py.get_type::<PyBaseException>().getattr(intern!(py, "args"))
+    }
+
     /// A new instance, ready to be raised.
     pub fn make(
         py: Python<'_>,

@@ -18,7 +18,7 @@
 //! - [`function`]: what Python functions say about themselves.
 //! - [`imports`]: Python objects that Rust code needs, looked up once.
 //! - [`metaclass`]: the class of a class.
-//! - [`numbers`]: sizes and counts as users write them.
+//! - [`numbers`]: sizes, counts, and yes or no, as users write them.
 //! - [`outcome`]: what functions returned or raised, as objects.
 //! - [`panics`]: that there was one, and what it said.
 //! - [`pool`]: memory of short-lived objects.

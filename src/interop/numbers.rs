@@ -1,4 +1,5 @@
-//! Numbers that users write: sizes that may be infinite, and how many tasks to wake.
+//! Numbers that users write: sizes that may be infinite, and how many tasks to wake; and what stands for
+//! yes and no.
 
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
@@ -25,6 +26,18 @@ pub fn size_or_infinity(size: &Bound<'_, PyAny>, name: &str, kind: &str) -> PyRe
         return Ok(usize::MAX);
     }
     Err(raise::<PyTypeError>(py, format!("{name} must be {kind} or math.inf")))
+}
+
+/// An argument that counts as yes or no, as an `if` would have it.
+pub struct Truth(pub bool);
+
+impl<'py> FromPyObject<'_, 'py> for Truth {
+    type Error = PyErr;
+
+    #[inline]
+    fn extract(value: Borrowed<'_, 'py, PyAny>) -> PyResult<Self> {
+        value.is_truthy().map(Self)
+    }
 }
 
 /// How many tasks to wake, as an argument: an integer, or an infinity for all; an integer below

@@ -6,6 +6,7 @@ use pyo3::prelude::*;
 use crate::cancel::CancelScope;
 use crate::core::current;
 use crate::interop::fallible::raise;
+use crate::interop::numbers::Truth;
 
 /// The current time of the run, in seconds.
 ///
@@ -58,12 +59,16 @@ pub fn current_effective_deadline(py: Python<'_>) -> PyResult<f64> {
 /// Raises:
 ///     ValueError: if ``deadline`` is not a number.
 #[pyfunction]
-#[pyo3(signature = (deadline, *, shield = false))]
-pub fn move_on_at(py: Python<'_>, deadline: f64, shield: bool) -> PyResult<Bound<'_, CancelScope>> {
+#[pyo3(signature = (deadline, *, shield = Truth(false)), text_signature = "(deadline, *, shield=False)")]
+pub fn move_on_at(
+    py: Python<'_>,
+    deadline: f64,
+    shield: Truth,
+) -> PyResult<Bound<'_, CancelScope>> {
     if deadline.is_nan() {
         return Err(raise::<PyValueError>(py, "deadline must not be NaN"));
     }
-    CancelScope::make(py, deadline, f64::INFINITY, shield)
+    CancelScope::make(py, deadline, f64::INFINITY, shield.0)
 }
 
 /// A cancel scope that is cancelled a number of seconds after it is entered.
@@ -75,11 +80,11 @@ pub fn move_on_at(py: Python<'_>, deadline: f64, shield: bool) -> PyResult<Bound
 /// Raises:
 ///     ValueError: if ``seconds`` is negative or not a number.
 #[pyfunction]
-#[pyo3(signature = (seconds, *, shield = false))]
+#[pyo3(signature = (seconds, *, shield = Truth(false)), text_signature = "(seconds, *, shield=False)")]
 pub fn move_on_after(
     py: Python<'_>,
     seconds: f64,
-    shield: bool,
+    shield: Truth,
 ) -> PyResult<Bound<'_, CancelScope>> {
     if seconds < 0.0 {
         return Err(raise::<PyValueError>(py, "`seconds` must be non-negative"));
@@ -87,5 +92,5 @@ pub fn move_on_after(
     if seconds.is_nan() {
         return Err(raise::<PyValueError>(py, "`seconds` must not be NaN"));
     }
-    CancelScope::make(py, f64::INFINITY, seconds, shield)
+    CancelScope::make(py, f64::INFINITY, seconds, shield.0)
 }

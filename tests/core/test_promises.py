@@ -67,6 +67,33 @@ def test_cancelled_cannot_be_made_by_hand() -> None:
         trio.Cancelled()
 
 
+def test_the_arguments_of_cancelled_are_its_attributes() -> None:
+    async def main() -> None:
+        with trio.CancelScope() as scope:
+            scope.cancel(reason="enough")
+            try:
+                await trio.lowlevel.checkpoint()
+            except trio.Cancelled as error:
+                assert error.args == ("explicit", repr(trio.lowlevel.current_task()), "enough")
+                error.args = ("something else",)
+                assert error.args == ("something else",)
+                assert error.reason == "enough"
+                raise
+
+    trio.run(main)
+
+
+def test_whether_a_scope_is_shielded_may_be_said_in_many_ways() -> None:
+    for shield in (True, 1, "yes", [0]):
+        assert trio.CancelScope(shield=shield).shield is True  # type: ignore[arg-type]
+        assert trio.move_on_after(1, shield=shield).shield is True  # type: ignore[arg-type]
+        assert trio.move_on_at(1, shield=shield).shield is True  # type: ignore[arg-type]
+    for shield in (False, 0, "", None):
+        assert trio.CancelScope(shield=shield).shield is False  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match=r"^shield must be a bool$"):
+        trio.CancelScope().shield = 1  # type: ignore[assignment]
+
+
 def test_a_closed_nursery_takes_nobody_in() -> None:
     async def main() -> None:
         async with trio.open_nursery() as nursery:

@@ -16,6 +16,7 @@ import importlib.metadata
 import signal
 import sys
 import threading
+import time
 import types
 from typing import Any, Awaitable, Callable, Iterator, Optional
 
@@ -175,8 +176,12 @@ class Surroundings:
         }
 
     def changes(self) -> list[str]:
-        """What is different since the last time."""
-        then, self.before = self.before, self.look()
+        """What is different since the last time.  Worker threads may hold on to something for a moment."""
+        then, deadline = self.before, time.monotonic() + 1
+        self.before = self.look()
+        while self.before != then and time.monotonic() < deadline:
+            time.sleep(0.01)
+            self.before = self.look()
         return [f"{name}: {value!r} was {then[name]!r}" for name, value in self.before.items() if value != then[name]]
 
 

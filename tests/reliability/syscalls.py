@@ -99,6 +99,7 @@ class Stage:
         self.outside = outside
         self.complaints: list[str] = []
         self.lost = 0
+        self.at_rest = descriptors()
         sys.unraisablehook = self.note
         threading.excepthook = lambda event: self.complaints.append(f"in a thread: {event.exc_value!r}")
         signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -115,6 +116,17 @@ class Stage:
         except BaseException as error:
             return error
         return None
+
+    def rest(self) -> dict[int, str]:
+        """What is open before a run, when worker threads of the one before have let go of everything."""
+        for _ in range(PATIENCE):
+            now = descriptors()
+            if now == self.at_rest:
+                break
+            time.sleep(0.01)
+            collect()
+        self.at_rest = now
+        return now
 
     def settle(self, before: dict[int, str], crashed: bool) -> Optional[str]:
         """After a run: what has stayed behind?  Worker threads may hold on to something for a moment."""
@@ -174,7 +186,7 @@ def judge(call: str, number: int, ended: Optional[BaseException]) -> Optional[st
 def one_case(stage: Stage, way: Way, program: programs.Program, plan: tuple[str, int, int, int]) -> tuple[int, Optional[str]]:
     """Run a program with one plan; say how many calls failed, and what was wrong."""
     call, number, start, times = plan
-    before = descriptors()
+    before = stage.rest()
     stage.complaints.clear()
     stage.outside.plan(call, number, start, times)
     ended = stage.perform(way, program)

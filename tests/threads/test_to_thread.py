@@ -92,6 +92,10 @@ def test_async_function_is_refused_by_name() -> None:
             await trio.to_thread.run_sync(not_sync)
         with pytest.raises(TypeError, match="appears to be asynchronous"):
             await trio.to_thread.run_sync(functools.partial(not_sync))
+        with pytest.raises(TypeError, match=r"^Trio expected a sync function, but 'sleep' appears to be asynchronous$"):
+            await trio.to_thread.run_sync(trio.sleep, 0)
+        with pytest.raises(TypeError, match=r"^Trio expected a synchronous function, but 'sleep' appears to be asynchronous$"):
+            await trio.to_thread.run_sync(trio.from_thread.run_sync, trio.sleep, 0)
         # Objects that are merely produced by a function are none of our business.
         generator = await trio.to_thread.run_sync(lambda: (n for n in "ab"))
         assert list(generator) == ["a", "b"]
