@@ -79,6 +79,7 @@ mod _native {
 
     use crate::interop::async_function::{AsyncFunction, Direct};
     use crate::interop::async_method;
+    use crate::interop::class_names;
     use crate::interop::early_dict;
     use crate::interop::panics;
 
@@ -115,6 +116,6 @@ mod _native {
         #[cfg(debug_assertions)]
         crate::interop::tripwires::register(module)?;
         early_dict::prepare_all(module);
-        Ok(())
+        class_names::settle(module)
     }
 }

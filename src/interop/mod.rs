@@ -9,6 +9,7 @@
 //! - [`async_method`]: the same for methods.
 //! - [`cell`]: state of Python objects that only the holder of the interpreter lock may touch.
 //! - [`gc`]: traversal and clearing for the cyclic garbage collector.
+//! - [`class_names`]: by what classes go in messages.
 //! - [`coroutine_marks`]: by what tools recognise them.
 //! - [`coroutine`]: resuming a coroutine, returning values from an awaitable.
 //! - [`context`]: running inside a `contextvars.Context`, copying the current one.
@@ -33,6 +34,7 @@
 pub mod async_function;
 pub mod async_method;
 pub mod cell;
+pub mod class_names;
 pub mod context;
 pub mod coroutine;
 mod coroutine_marks;

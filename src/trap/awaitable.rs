@@ -304,6 +304,16 @@ impl Awaitable {
         self.phase.get(py) == RUNNING
     }
 
+    #[getter]
+    fn cr_suspended(&self, py: Python<'_>) -> bool {
+        (1..STANDING_STILL).contains(&self.phase.get(py))
+    }
+
+    #[getter]
+    fn cr_origin(&self) -> Option<Py<PyAny>> {
+        None
+    }
+
     fn __repr__(slf: &Bound<'_, Self>) -> String {
         format!("<coroutine object {} at {:#x}>", slf.get().name, slf.as_ptr() as usize)
     }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import inspect
 import sys
 import threading
 import warnings
@@ -92,6 +93,28 @@ def test_whether_a_scope_is_shielded_may_be_said_in_many_ways() -> None:
         assert trio.CancelScope(shield=shield).shield is False  # type: ignore[arg-type]
     with pytest.raises(TypeError, match=r"^shield must be a bool$"):
         trio.CancelScope().shield = 1  # type: ignore[assignment]
+
+
+def test_native_classes_go_by_their_bare_names() -> None:
+    things = (trio.Lock(), trio.Event(), trio.CancelScope(), trio.Semaphore(1), *trio.open_memory_channel[int](1))
+    for thing in things:
+        name = type(thing).__name__
+        with pytest.raises(AttributeError, match=f"^'{name}' object has no attribute 'nonsense'$"):
+            thing.nonsense  # type: ignore[union-attr]  # noqa: B018
+        assert repr(type(thing)) == f"<class 'trio.{name}'>"
+        assert type(thing).__final__ is True  # type: ignore[union-attr]
+
+
+def test_how_far_a_native_coroutine_has_come() -> None:
+    async def main() -> None:
+        waiting: Any = trio.Event().wait()
+        assert (waiting.cr_running, waiting.cr_suspended, waiting.cr_origin) == (False, False, None)
+        waiting.send(None)
+        assert (waiting.cr_running, waiting.cr_suspended) == (False, True)
+        waiting.close()
+        assert inspect.getcoroutinestate(waiting) == inspect.CORO_CLOSED
+
+    trio.run(main)
 
 
 def test_a_closed_nursery_takes_nobody_in() -> None:
