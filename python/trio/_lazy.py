@@ -44,6 +44,18 @@ def require_own_files() -> None:
         )
 
 
+def import_late(full_name: str) -> ModuleType:
+    """Import a module of the package when it is needed.
+
+    In a run, Ctrl-C waits until that is done (`trio._core` sees to it): Python swallows an interrupt that comes while the
+    import system cleans up after itself.
+    """
+    if full_name not in sys.modules:
+        require_own_files()
+    __import__(full_name)
+    return sys.modules[full_name]
+
+
 def install(module_name: str, sources: dict[str, str]) -> None:
     """Make names of a module lazy.
 
@@ -58,26 +70,19 @@ def install(module_name: str, sources: dict[str, str]) -> None:
     package = namespace["__package__"]
     is_package = package == module_name
 
-    def fetch(submodule: str) -> ModuleType:
-        full_name = f"{package}.{submodule}"
-        if full_name not in sys.modules:
-            require_own_files()
-        __import__(full_name)
-        return sys.modules[full_name]
-
     def __getattr__(name: str) -> object:
         source = sources.get(name)
         if source is None:
             try:
                 if is_package and name[:1] == "_" != name[1:2]:
-                    return fetch(name)
+                    return import_late(f"{package}.{name}")
             except ModuleNotFoundError as exc:
                 if exc.name != f"{package}.{name}":
                     raise
             raise AttributeError(f"module {module_name!r} has no attribute {name!r}")
         if not source:
-            return fetch(name)
-        value = getattr(fetch(source), name)
+            return import_late(f"{package}.{name}")
+        value = getattr(import_late(f"{package}.{source}"), name)
         if "._" not in module_name:
             present_as(module_name, name, value)
         namespace[name] = value

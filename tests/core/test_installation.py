@@ -91,3 +91,29 @@ def test_names_that_are_there_do_not_need_the_files(copy: Path) -> None:
     use = "trio.Path; import os; os.remove(trio._native.__file__); trio.Path; trio.run(trio.sleep, 0)"
     program = f"import sys; sys.path.insert(0, {str(copy.parent)!r}); import trio; {use}"
     subprocess.run([sys.executable, "-c", program], check=True)
+
+
+INTERRUPTED_IMPORT = """
+import signal, sys
+import trio
+
+class Finder:
+    def find_spec(self, name, path=None, target=None):
+        if name == "trio._path":
+            signal.raise_signal(signal.SIGINT)
+
+async def main():
+    try:
+        print(trio.Path("imported"))
+        await trio.lowlevel.checkpoint()
+    except KeyboardInterrupt:
+        print("interrupted")
+
+sys.meta_path.insert(0, Finder())
+trio.run(main)
+"""
+
+
+def test_an_interrupt_waits_for_a_late_import() -> None:
+    run = subprocess.run([sys.executable, "-c", INTERRUPTED_IMPORT], capture_output=True, text=True, timeout=30)
+    assert (run.stdout, run.stderr) == ("imported\ninterrupted\n", "")

@@ -81,6 +81,7 @@ if TYPE_CHECKING:
         UnboundedQueueStatistics as UnboundedQueueStatistics,
     )
 
+enable_ki_protection(_lazy.import_late)
 _lazy.install(
     __name__,
     {
