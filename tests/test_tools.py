@@ -95,3 +95,10 @@ def test_this_interpreter_is_found() -> None:
     assert [python.version for python in pythons.choose([version])] == [version]
     with pytest.raises(SystemExit, match=r"3\.1 "):
         pythons.choose(["3.1"])
+
+
+def test_it_is_said_that_no_interpreter_brings_pip(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(environments, "available", lambda: [pythons.Python("3.13", sys.executable)])
+    monkeypatch.setattr(environments, "brings_pip", lambda python: False)
+    with pytest.raises(SystemExit, match=r"^no CPython on this machine brings pip"):
+        environments.builder()

@@ -8,6 +8,7 @@ that follows another on an unchanged tree builds nothing.
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import os
 import platform
@@ -59,10 +60,16 @@ def requirement_lines(file: Path) -> list[str]:
     return lines
 
 
+@functools.cache
+def brings_pip(python: Python) -> bool:
+    """Can environments of this interpreter have pip from the beginning?"""
+    return subprocess.run([python.path, "-c", "import ensurepip"], capture_output=True, check=False).returncode == 0
+
+
 def fresh(python: Python, folder: Path) -> None:
     """Make an empty environment with pip; an interpreter that brings no pip borrows another one's."""
     shutil.rmtree(folder, ignore_errors=True)
-    if subprocess.run([python.path, "-c", "import ensurepip"], capture_output=True, check=False).returncode == 0:
+    if brings_pip(python):
         run(python.path, "-m", "venv", str(folder))
     else:
         run(python.path, "-m", "venv", "--without-pip", str(folder))
@@ -104,7 +111,10 @@ def source_digest() -> str:
 
 def builder() -> str:
     """The environment in which everything is built, whatever it is built for."""
-    return environment(available()[-1], "build", *BUILDERS)
+    able = [python for python in available() if brings_pip(python)]
+    if not able:
+        raise SystemExit("no CPython on this machine brings pip: none has the module ensurepip (in Debian, python3-venv has it)")
+    return environment(able[-1], "build", *BUILDERS)
 
 
 def source_time() -> str:
