@@ -69,10 +69,10 @@ for _ in range(3):
 gc.collect()
 gc.freeze()
 with tempfile.TemporaryFile("w+") as said:
-    total, wrong = shortage.in_a_fork(lambda: shortage.count_allocations(program), said)
+    total, wrong = shortage.in_a_fork(lambda: shortage.count_allocations(program, trio.run), said)
     assert total > 100, wrong
     for start in range(1, total + 1):
-        found, wrong = shortage.in_a_fork(lambda: shortage.suffer(program, shortage.Plan(start)), said)
+        found, wrong = shortage.in_a_fork(lambda: shortage.suffer(program, shortage.Plan(start), trio.run), said)
         assert found and not found[1], (start, found, wrong)
 """
     done = subprocess.run([sys.executable, "-c", script], cwd=PROJECT, capture_output=True, text=True, timeout=250)
