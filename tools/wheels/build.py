@@ -109,6 +109,12 @@ def release(targets: list[Target], versions: tuple[str, ...] = SUPPORTED) -> lis
     return [Path(shutil.copy2(file, DIST)) for file in files]
 
 
+def uncommitted() -> str:
+    """What has changed since the last commit, as git lists it; a clone does not have that."""
+    command = ("git", "status", "--porcelain")
+    return subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=True).stdout
+
+
 def differences(built: list[Path], arguments: list[str]) -> list[Path]:
     """Give the same command in a clone in another folder, and say which files are not the same there."""
     with tempfile.TemporaryDirectory(prefix="trio-again-") as folder:

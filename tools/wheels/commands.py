@@ -23,6 +23,9 @@ MUSL_EXCLUSIONS = ("tests/compat/exclusions-musl.txt", "tests/compat/exclusions-
 def wheels(options: argparse.Namespace) -> int:
     """Build all wheels and the source distribution into dist/ and check them."""
     versions = tuple(options.python) or SUPPORTED
+    if options.again and build.uncommitted():
+        print(f"another build would be of the last commit, without these changes:\n{build.uncommitted()}", file=sys.stderr)
+        return 1
     processors = options.processor or [Target(GLIBC).processor]
     targets = [Target(libc, processor) for processor in processors for libc in options.libc or (GLIBC, MUSL)]
     try:
