@@ -115,12 +115,13 @@ fn still_inside(
         Some(child) => child.bind(py).repr()?.to_string(),
         None => "scope".to_owned(),
     };
-    Ok(raise::<PyRuntimeError>(py, format!(
+    let text = format!(
         "Cancel scope stack corrupted: attempted to exit {} in {} that's still within its child {child}\n{}",
         scope.repr()?,
         task.repr()?,
         MISNESTING_ADVICE
-    )))
+    );
+    Ok(raise::<PyRuntimeError>(py, text))
 }
 
 /// Raises a `RuntimeError` in place of `incoming`, which becomes its context.

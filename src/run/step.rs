@@ -117,14 +117,12 @@ fn obey(task: &Bound<'_, Task>, trap: &Bound<'_, Trap>) -> PyResult<()> {
 fn refuse(task: &Bound<'_, Task>, message: Bound<'_, PyAny>) -> PyResult<()> {
     let py = task.py();
     let shown = message.repr()?;
-    let error = raise::<PyTypeError>(
-        py,
-        format!(
+    let text = format!(
         "trio.run received unrecognized yield message {shown}. Are you trying to use a library \
          written for some other framework like asyncio? That won't work without some kind of \
          compatibility shim."
-    ),
     );
+    let error = raise::<PyTypeError>(py, text);
     drop(message);
     task.get().throws.set(py, true);
     reschedule(task, Resume::Error(error.into_value(py)))
